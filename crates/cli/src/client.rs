@@ -1,0 +1,117 @@
+//! Talking to a running gateway: over its admin socket, or over HTTP with a key.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use reqwest::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::exit::Failure;
+
+/// Adding a credential probes the platform, which may take several timeouts.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A gateway, and how to reach it.
+pub struct Client {
+    http: reqwest::Client,
+    base_url: String,
+    key: Option<String>,
+    /// For messages.
+    at: String,
+}
+
+impl Client {
+    /// Through the socket in the data directory: same user, hence admin.
+    pub fn over_socket(socket: &Path) -> anyhow::Result<Self> {
+        let http = builder().unix_socket(socket).build()?;
+        let at = socket.display().to_string();
+        Ok(Self { http, base_url: "http://holdfast".to_owned(), key: None, at })
+    }
+
+    /// Over HTTP, with a key.
+    pub fn over_http(url: &str, key: Option<String>) -> anyhow::Result<Self> {
+        let base_url = url.trim_end_matches('/').to_owned();
+        Ok(Self { http: builder().build()?, at: base_url.clone(), base_url, key })
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.call(Method::GET, path, None::<&()>).await
+    }
+
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        let _: Value = self.call(Method::DELETE, path, None::<&()>).await?;
+        Ok(())
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> anyhow::Result<T> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base_url));
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(serde_json::to_vec(body)?);
+        }
+        let answer = request.send().await.map_err(|e| Failure::Unreachable {
+            at: self.at.clone(),
+            cause: innermost(&e.without_url()),
+        })?;
+        let status = answer.status();
+        let bytes = answer.bytes().await.context("failed to read the gateway's answer")?;
+        if !status.is_success() {
+            return Err(refusal(status, &bytes).into());
+        }
+        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+        serde_json::from_slice(bytes).context("failed to understand the gateway's answer")
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "this client only ever talks to our own gateway")]
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> Failure {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |key: &str| answer["error"][key].as_str().unwrap_or_default().to_owned();
+    let message = match text("message") {
+        empty if empty.is_empty() => format!("the gateway answered {status}"),
+        message => message,
+    };
+    match status {
+        StatusCode::NOT_FOUND => Failure::NotFound(message),
+        _ => Failure::Refused { message, hint: text("hint") },
+    }
+}

@@ -1,0 +1,14 @@
+//! What can be told of a token without asking anyone, and when a candidate becomes active.
+//!
+//! [`lint`](lint()) looks at a token's form. It warns and hardly ever blocks: platforms call their
+//! tokens opaque, so only what cannot be a token of this platform, or cannot be sent at all, is
+//! refused. It never says a token is expired (that cannot be seen) and never says it is intact
+//! (only that no damage was found). [`decide_activation`] weighs what probes said.
+//!
+//! Nothing here sends, stores or reads a clock.
+
+mod activation;
+pub mod lint;
+
+pub use activation::{Activation, decide_activation};
+pub use lint::{Finding, Lint, Severity, Shape, lint};

@@ -1,0 +1,141 @@
+//! The list of all sections and keys.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::read::Reader;
+use super::value::ConfigValue;
+pub use super::value::{ByteSize, LogFilter, LogFormat, PlatformUrl, Proof};
+
+/// One row of the reference.
+#[derive(Debug)]
+pub struct KeyInfo {
+    pub section: &'static str,
+    pub name: &'static str,
+    pub default: &'static str,
+    pub doc: &'static str,
+    pub expected: &'static str,
+}
+
+/// Makes, from one list: a struct per section, `Settings` over them, their reader, and [`KEYS`].
+macro_rules! sections {
+    ($(
+        $(#[doc = $section_doc:literal])*
+        [$path:literal] $field:ident: $name:ident {
+            $(
+                $(#[doc = $doc:literal])*
+                $key:ident: $type:ty = $default:literal,
+            )*
+        }
+    )*) => {
+        $(
+            $(#[doc = $section_doc])*
+            #[derive(Debug, Clone, PartialEq, Eq)]
+            pub struct $name {
+                $($(#[doc = $doc])* pub $key: $type,)*
+            }
+        )*
+
+        /// The whole configuration.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Settings {
+            $(pub $field: $name,)*
+        }
+
+        impl Settings {
+            pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+                Self {
+                    $($field: $name {
+                        $($key: reader.key($path, stringify!($key), $default),)*
+                    },)*
+                }
+            }
+        }
+
+        /// Every section, with what it is about.
+        pub const SECTIONS: &[(&str, &str)] = &[$(($path, concat!($($section_doc),*)),)*];
+
+        /// Every key there is, in order.
+        pub const KEYS: &[KeyInfo] = &[
+            $($(KeyInfo {
+                section: $path,
+                name: stringify!($key),
+                default: $default,
+                doc: concat!($($doc),*),
+                expected: <$type as ConfigValue>::EXPECTED,
+            },)*)*
+        ];
+    };
+}
+
+sections! {
+    /// Where Holdfast listens.
+    ["server"] server: ServerSettings {
+        /// Address of the HTTP listener. The default is reachable from this machine only; put a
+        /// TLS-terminating proxy in front before you open it to others.
+        listen: SocketAddr = "127.0.0.1:8377",
+        /// After a stop signal, how long requests and deliveries in flight may take to finish.
+        drain_seconds: u64 = "20",
+    }
+    /// Where items and everything else are kept.
+    ["storage"] storage: StorageSettings {
+        /// The data directory. One running Holdfast owns it and locks it.
+        data_dir: PathBuf = "holdfast-data",
+        /// Most disk that the outbox may take.
+        max_disk_bytes: ByteSize = "10 GiB",
+        /// Part of it that new items may not use, so that acknowledgements, expiry, dead letters
+        /// and compaction still work when it is full.
+        reserve_bytes: ByteSize = "512 MiB",
+        /// How long the record of delivered batches is kept.
+        delivered_days: u32 = "30",
+        /// How long dead letters and expired items, with their events, are kept. After that they
+        /// are erased.
+        dead_letter_days: u32 = "90",
+    }
+    /// The master key under which tokens and waiting events are encrypted.
+    ["vault"] vault: VaultSettings {
+        /// File that holds the master key. Without one, a key is made in the data directory at
+        /// the first start. Move it to another place than the data: who has both can read all.
+        master_key_file: Option<PathBuf> = "",
+    }
+    /// Bounds of what callers may send.
+    ["ingest"] ingest: IngestSettings {
+        /// Largest body of a request, after decompression. NDJSON is streamed and has no such
+        /// bound, except with an `Idempotency-Key`.
+        max_body_bytes: ByteSize = "16 MiB",
+        /// Most events in one request that is not NDJSON.
+        max_events_per_request: u32 = "10000",
+        /// Largest single event.
+        max_event_bytes: ByteSize = "256 KiB",
+        /// Most requests a second for each key; 0 means no bound.
+        max_requests_per_second_per_key: u32 = "0",
+        /// How long a request may take to arrive.
+        read_timeout_seconds: u64 = "30",
+    }
+    /// How lanes deliver.
+    ["delivery"] delivery: DeliverySettings {
+        /// How long a platform may take to answer a request.
+        request_timeout_ms: u64 = "15000",
+        /// First step of the backoff after a transient failure. Each step doubles, with full
+        /// jitter.
+        backoff_first_ms: u64 = "1000",
+        /// Longest step of the backoff.
+        backoff_max_ms: u64 = "300000",
+        /// Most bytes of events in one request.
+        max_request_bytes: ByteSize = "1 MiB",
+    }
+    /// The Meta Conversions API.
+    ["platforms.meta"] meta: MetaSettings {
+        /// Scheme and host that Meta's tokens are sent to. Only for the sandbox and for tests.
+        base_url: PlatformUrl = "https://graph.facebook.com",
+        /// Form of the app secret proof, sent where the app's secret is known.
+        proof: Proof = "classic",
+    }
+    /// What is written to standard error.
+    ["log"] log: LogSettings {
+        /// Lines for people or for machines.
+        format: LogFormat = "text",
+        /// Which lines.
+        filter: LogFilter = "info",
+    }
+}

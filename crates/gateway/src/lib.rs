@@ -1,0 +1,29 @@
+//! The running service. [`start`] composes it from its parts and is meant to be read first.
+//!
+//! * `http`: the routes, one file each; they translate between HTTP and the services.
+//! * `ingest`: from a request body to a durable commit.
+//! * `lanes`: one task per destination that executes what the lane state machine commands.
+//! * `services`: what operators do (credentials, destinations, holds, keys, dead letters), the
+//!   same for HTTP, the CLI and whatever comes later.
+//!
+//! This is the outermost library: here the clock is read, random numbers are drawn, and requests
+//! leave the machine. Nothing above it knows a platform's rules; those are in
+//! `holdfast-platforms`.
+
+mod clock;
+pub mod config;
+mod directory;
+mod egress;
+mod hold_book;
+mod http;
+mod ingest;
+mod lanes;
+pub mod metrics;
+mod random;
+mod serve;
+pub mod services;
+mod state;
+
+pub use clock::Clock;
+pub use serve::{ADMIN_SOCKET, Running, StartError, start};
+pub use state::Gateway;

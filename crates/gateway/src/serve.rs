@@ -1,0 +1,260 @@
+//! The composition root: from settings to a running service, in the order in which things depend
+//! on each other.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use holdfast_storage::{Outbox as _, Registry, StorageError};
+use holdfast_storage_embedded::{
+    DataDir, DataKeys, EmbeddedOutbox, EmbeddedRegistry, OutboxSettings,
+};
+use holdfast_vault::{MasterKey, Vault, VaultError};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::directory::Directory;
+use crate::egress::Egress;
+use crate::hold_book::HoldBook;
+use crate::http;
+use crate::lanes::Lanes;
+use crate::metrics::Metrics;
+use crate::state::Gateway;
+
+/// Name of the admin socket inside the data directory. Whoever may open it is an admin, so it is
+/// readable by the owner alone.
+pub const ADMIN_SOCKET: &str = "admin.sock";
+
+/// Name of the master key file that the first start makes.
+const MASTER_KEY_FILE: &str = "master.key";
+
+/// How often records that are past their retention are erased.
+const RETENTION_PERIOD: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("failed to open the data directory {dir}: {cause}")]
+    DataDir { dir: PathBuf, cause: String },
+    #[error("failed to open the vault: {0}")]
+    Vault(#[from] VaultError),
+    #[error("the master key does not belong to this data directory: {0}")]
+    WrongKey(VaultError),
+    #[error("failed to open storage: {0}")]
+    Storage(#[from] StorageError),
+    #[error("failed to listen on {address}: {cause}")]
+    Listen { address: String, cause: std::io::Error },
+    #[error("failed to prepare outgoing requests: {0}")]
+    Egress(String),
+}
+
+/// A running service.
+pub struct Running {
+    pub gateway: Arc<Gateway>,
+    /// The address that was bound: the port is real even if 0 was asked for.
+    pub addr: SocketAddr,
+    pub admin_socket: PathBuf,
+    stop: CancellationToken,
+    servers: Vec<JoinHandle<()>>,
+    outbox: Arc<EmbeddedOutbox>,
+    _lock: DataDir,
+}
+
+/// Starts everything. Nothing is bound before storage and vault are open and agree.
+pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    let dir = settings.storage.data_dir.clone();
+    let lock = lock_data_dir(&dir)?;
+    let clock = Clock::default();
+
+    let vault = Arc::new(Vault::new(master_key(&settings)?));
+    let registry = Arc::new(EmbeddedRegistry::open(&dir)?);
+    check_canary(&vault, &*registry).await?;
+    let outbox = Arc::new(open_outbox(&settings, &clock, vault.clone())?);
+
+    let timeout = Duration::from_millis(settings.delivery.request_timeout_ms);
+    let egress = Egress::new(timeout).map_err(|e| StartError::Egress(e.to_string()))?;
+    let gateway = Arc::new(Gateway {
+        settings,
+        clock,
+        outbox: outbox.clone(),
+        registry,
+        vault,
+        directory: Directory::default(),
+        holds: HoldBook::default(),
+        lanes: Lanes::default(),
+        egress,
+        metrics: Metrics::default(),
+    });
+    gateway.reload_directory().await?;
+    gateway.holds.reload(&*gateway.registry).await?;
+    Lanes::start_missing(&gateway);
+
+    let stop = CancellationToken::new();
+    let router = http::router(gateway.clone());
+    let (addr, public) = listen_http(&gateway.settings, router.clone(), stop.clone()).await?;
+    let admin_socket = dir.join(ADMIN_SOCKET);
+    let admin = listen_admin(&admin_socket, router, stop.clone())?;
+    let retention = tokio::spawn(retain(gateway.clone(), outbox.clone(), stop.clone()));
+    Ok(Running {
+        gateway,
+        addr,
+        admin_socket,
+        stop,
+        servers: vec![public, admin, retention],
+        outbox,
+        _lock: lock,
+    })
+}
+
+impl Running {
+    /// Stops taking requests, lets what is in flight finish within the configured time, flushes
+    /// and closes. Whatever did not finish is still in the outbox.
+    pub async fn stop(self) -> Result<(), StorageError> {
+        let drain = Duration::from_secs(self.gateway.settings.server.drain_seconds);
+        self.stop.cancel();
+        let finish = async {
+            self.gateway.lanes.drain().await;
+            for server in self.servers {
+                // A server task only ends by the stop token; a panic in it was logged.
+                let _ = server.await;
+            }
+        };
+        if tokio::time::timeout(drain, finish).await.is_err() {
+            tracing::warn!(seconds = drain.as_secs(), "stopped before everything in flight had finished; it stays queued");
+        }
+        // The socket of a stopped gateway would only puzzle the next command.
+        let _ = std::fs::remove_file(&self.admin_socket);
+        self.outbox.close().await
+    }
+}
+
+fn lock_data_dir(dir: &Path) -> Result<DataDir, StartError> {
+    DataDir::lock(dir)
+        .map_err(|e| StartError::DataDir { dir: dir.to_owned(), cause: e.to_string() })
+}
+
+/// The configured key file, else the one in the data directory, made at the first start.
+fn master_key(settings: &Settings) -> Result<MasterKey, VaultError> {
+    if let Some(file) = &settings.vault.master_key_file {
+        return MasterKey::from_file(file);
+    }
+    let file = settings.storage.data_dir.join(MASTER_KEY_FILE);
+    let (key, created) = MasterKey::load_or_create(&file)?;
+    if created {
+        tracing::warn!(file = %file.display(),
+            "made a new master key beside the data; move it elsewhere and set vault.master_key_file, \
+             because who has both can read every token");
+    }
+    Ok(key)
+}
+
+/// Refuses to start with a key that is not the one the data was sealed with.
+async fn check_canary(vault: &Vault, registry: &EmbeddedRegistry) -> Result<(), StartError> {
+    let stored = registry.put_once("vault.canary", &vault.canary()?).await?;
+    vault.check_canary(&stored).map_err(StartError::WrongKey)
+}
+
+fn open_outbox(
+    settings: &Settings,
+    clock: &Clock,
+    vault: Arc<Vault>,
+) -> Result<EmbeddedOutbox, StorageError> {
+    let storage = &settings.storage;
+    let outbox = OutboxSettings {
+        max_bytes: storage.max_disk_bytes.0,
+        reserve_bytes: storage.reserve_bytes.0,
+        ..OutboxSettings::in_dir(&storage.data_dir)
+    };
+    EmbeddedOutbox::open(outbox, Arc::new(OutboxKeys(vault)), clock.wall())
+}
+
+/// The outbox's data keys, wrapped by the vault.
+struct OutboxKeys(Arc<Vault>);
+
+const OUTBOX_PURPOSE: &str = "outbox.v1";
+
+impl DataKeys for OutboxKeys {
+    fn new_key(&self) -> Result<(Zeroizing<[u8; 32]>, Vec<u8>), StorageError> {
+        self.0.new_data_key(OUTBOX_PURPOSE).map_err(key_error)
+    }
+
+    fn unwrap_key(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, StorageError> {
+        self.0.unwrap_data_key(OUTBOX_PURPOSE, wrapped).map_err(key_error)
+    }
+}
+
+fn key_error(error: VaultError) -> StorageError {
+    StorageError::Damaged { what: "a data key of the outbox", detail: error.to_string() }
+}
+
+async fn listen_http(
+    settings: &Settings,
+    router: Router,
+    stop: CancellationToken,
+) -> Result<(SocketAddr, JoinHandle<()>), StartError> {
+    let address = settings.server.listen;
+    let failed = |cause| StartError::Listen { address: address.to_string(), cause };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    if !bound.ip().is_loopback() {
+        tracing::warn!(%bound, "listening beyond this machine without TLS; put a proxy in front");
+    }
+    let server = tokio::spawn(async move {
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+            // Answers are small and complete: waiting to fill a packet only adds latency.
+            let _ = stream.set_nodelay(true);
+        });
+        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the HTTP listener failed");
+        }
+    });
+    Ok((bound, server))
+}
+
+/// The admin socket: same routes, and whoever can open the file is an admin.
+fn listen_admin(
+    path: &Path,
+    router: Router,
+    stop: CancellationToken,
+) -> Result<JoinHandle<()>, StartError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let failed = |cause| StartError::Listen { address: path.display().to_string(), cause };
+    // The directory is locked, so a socket that is still there belongs to nobody.
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    let router = router.layer(axum::Extension(http::auth::AdminSocket));
+    Ok(tokio::spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the admin socket failed");
+        }
+    }))
+}
+
+/// Erases what is past its retention, now and then every hour.
+async fn retain(gateway: Arc<Gateway>, outbox: Arc<EmbeddedOutbox>, stop: CancellationToken) {
+    const DAY_MS: i64 = 86_400_000;
+    loop {
+        let now = gateway.clock.wall();
+        let storage = &gateway.settings.storage;
+        let delivered = now.plus_millis(-DAY_MS * i64::from(storage.delivered_days));
+        let dead = now.plus_millis(-DAY_MS * i64::from(storage.dead_letter_days));
+        if let Err(error) = outbox.purge(delivered, dead).await {
+            tracing::error!(%error, "failed to erase records past their retention");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RETENTION_PERIOD) => {}
+        }
+    }
+}

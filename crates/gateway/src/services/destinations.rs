@@ -1,0 +1,122 @@
+//! Destinations: where items go.
+
+use std::sync::Arc;
+
+use holdfast_model::destination::{Destination, DestinationSettings};
+use holdfast_model::id::{AssetId, CredentialId, DestinationId};
+use holdfast_model::platform::PlatformId;
+use holdfast_storage::NewDestination;
+use serde::Deserialize;
+
+use super::{Actor, ServiceError};
+use crate::lanes::{Lanes, Nudge};
+use crate::state::Gateway;
+
+/// What an operator gives.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DestinationRequest {
+    pub id: DestinationId,
+    pub platform: PlatformId,
+    pub asset: AssetId,
+    pub credential: CredentialId,
+    #[serde(default)]
+    pub settings: DestinationSettings,
+}
+
+pub async fn add(
+    gateway: &Arc<Gateway>,
+    actor: Actor<'_>,
+    request: DestinationRequest,
+) -> Result<Destination, ServiceError> {
+    check_settings(&request.settings)?;
+    let snapshot = gateway.snapshot();
+    let credential = snapshot.credentials.get(&request.credential).ok_or_else(|| {
+        ServiceError::NotFound { what: "credential", name: request.credential.to_string() }
+    })?;
+    if credential.platform != request.platform {
+        return Err(ServiceError::invalid(
+            "credential",
+            format!("expected a credential of {}, {} is one of {}", request.platform,
+                credential.id, credential.platform),
+        ));
+    }
+    let added = gateway
+        .registry
+        .add_destination(NewDestination {
+            id: request.id,
+            platform: request.platform,
+            asset: request.asset,
+            credential: request.credential,
+            standby: Vec::new(),
+            settings: request.settings,
+            created_at: gateway.clock.wall(),
+        })
+        .await?;
+    let detail = format!("{} asset {} with {}", added.platform, added.asset, added.credential);
+    gateway.audit(actor.0, "destination.add", format!("destination:{}", added.id), detail).await?;
+    gateway.reload_directory().await?;
+    Lanes::start_missing(gateway);
+    Ok(added)
+}
+
+/// Makes another credential sign for the destination.
+pub async fn rebind(
+    gateway: &Arc<Gateway>,
+    actor: Actor<'_>,
+    id: &DestinationId,
+    credential: CredentialId,
+) -> Result<Destination, ServiceError> {
+    let snapshot = gateway.snapshot();
+    let current = find(gateway, id)?;
+    let known = snapshot.credentials.get(&credential).ok_or_else(|| ServiceError::NotFound {
+        what: "credential",
+        name: credential.to_string(),
+    })?;
+    if known.platform != current.platform {
+        return Err(ServiceError::invalid("credential", format!("expected one of {}", current.platform)));
+    }
+    let changed = Destination { credential, ..(*current).clone() };
+    gateway.registry.update_destination(&changed).await?;
+    let detail = format!("from {} to {}", current.credential, changed.credential);
+    gateway.audit(actor.0, "destination.rebind", format!("destination:{id}"), detail).await?;
+    gateway.reload_directory().await?;
+    gateway.lanes.nudge(changed.lane, Nudge::CredentialChanged);
+    Ok(changed)
+}
+
+pub fn find(gateway: &Gateway, id: &DestinationId) -> Result<Arc<Destination>, ServiceError> {
+    gateway.snapshot().destinations.get(id).cloned().ok_or_else(|| ServiceError::NotFound {
+        what: "destination",
+        name: id.to_string(),
+    })
+}
+
+fn check_settings(settings: &DestinationSettings) -> Result<(), ServiceError> {
+    if let Some(version) = &settings.api_version {
+        let shaped = version.strip_prefix('v').and_then(|v| v.split_once('.')).is_some_and(|(a, b)| {
+            a.parse::<u16>().is_ok() && b.parse::<u16>().is_ok()
+        });
+        if !shaped {
+            return Err(ServiceError::invalid("settings.api_version", "expected a version such as v25.0"));
+        }
+    }
+    if let Some(country) = &settings.default_country
+        && !(country.len() == 2 && country.bytes().all(|b| b.is_ascii_alphabetic()))
+    {
+        return Err(ServiceError::invalid(
+            "settings.default_country",
+            "expected a two-letter country code such as US",
+        ));
+    }
+    let in_range = |field, value: u64, range: std::ops::RangeInclusive<u64>| {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        let expected = format!("expected {} to {}", range.start(), range.end());
+        Err(ServiceError::invalid(field, expected))
+    };
+    in_range("settings.max_in_flight", settings.max_in_flight.into(), 1..=64)?;
+    in_range("settings.max_batch_items", settings.max_batch_items.into(), 1..=1_000)?;
+    in_range("settings.quota_bytes", settings.quota_bytes, 1_048_576..=(1 << 50))
+}

@@ -1,0 +1,259 @@
+//! Opening, listing and lifting holds.
+
+use holdfast_model::destination::Destination;
+use holdfast_model::fault::{Fault, FaultClass};
+use holdfast_model::hold::{Confirmation, Hold, Lifted, LiftedBy};
+use holdfast_model::id::{CredentialId, HoldId};
+use holdfast_model::ledger::LedgerCounts;
+use holdfast_model::scope::{Scope, ScopeFacts, SelectorKind};
+use holdfast_model::time::UnixSeconds;
+use holdfast_storage::OpenedHold;
+use serde::Serialize;
+
+use super::{Actor, ServiceError};
+use crate::state::Gateway;
+
+/// A hold and what waits behind it.
+#[derive(Debug, Clone, Serialize)]
+pub struct HoldView {
+    #[serde(flatten)]
+    pub hold: Hold,
+    pub open: bool,
+    pub destinations: Vec<String>,
+    pub waiting: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_deadline: Option<UnixSeconds>,
+}
+
+/// Opens a hold for a refusal that a lane met. Returns quietly if one is open already.
+pub(crate) async fn open_for(
+    gateway: &Gateway,
+    destination: &Destination,
+    fault: Fault,
+    confirmation: Confirmation,
+) -> Result<(), ServiceError> {
+    let facts = gateway.scope_facts(destination);
+    let scope = scope_of(&fault, &facts);
+    let credential_version = scope
+        .get(SelectorKind::Credential)
+        .and_then(|_| gateway.snapshot().active.get(&destination.credential).map(|v| v.version));
+    open(gateway, Actor::HOLDFAST, scope, fault, confirmation, credential_version, None).await?;
+    Ok(())
+}
+
+/// Pauses a destination by hand.
+pub async fn pause(
+    gateway: &Gateway,
+    actor: Actor<'_>,
+    destination: &Destination,
+    reason: &str,
+) -> Result<Hold, ServiceError> {
+    let entry = holdfast_platforms::catalog::own().by_name("holdfast.operator_pause");
+    let mut fault = entry
+        .ok_or_else(|| ServiceError::invalid("fault", "the catalog has no operator pause"))?
+        .fault();
+    fault.platform_message = reason.chars().take(300).collect();
+    let facts = gateway.scope_facts(destination);
+    let kinds = [SelectorKind::Platform, SelectorKind::Asset, SelectorKind::Credential];
+    let scope = Scope::of_kinds(&facts, &kinds)
+        .ok_or_else(|| ServiceError::invalid("destination", "a destination that can be held"))?;
+    let by = Some(actor.0.to_owned());
+    open(gateway, actor, scope, fault, Confirmation::Unprobeable, None, by).await
+}
+
+/// Lifts a hold because an operator decided so.
+pub async fn lift(
+    gateway: &Gateway,
+    actor: Actor<'_>,
+    hold: HoldId,
+    reason: &str,
+) -> Result<(), ServiceError> {
+    let by = LiftedBy::Operator(actor.0.to_owned());
+    if lift_as(gateway, actor, hold, by, reason).await? {
+        Ok(())
+    } else {
+        Err(ServiceError::NotFound { what: "open hold", name: hold.to_string() })
+    }
+}
+
+pub async fn list(gateway: &Gateway, with_lifted: bool) -> Result<Vec<HoldView>, ServiceError> {
+    /// Holds are rare events; this is years of them.
+    const MOST: u32 = 1_000;
+    let holds = if with_lifted {
+        gateway.registry.holds(MOST).await?
+    } else {
+        gateway.registry.open_holds().await?
+    };
+    let mut views = Vec::with_capacity(holds.len());
+    for hold in holds {
+        views.push(view(gateway, hold).await?);
+    }
+    Ok(views)
+}
+
+pub async fn show(gateway: &Gateway, id: HoldId) -> Result<HoldView, ServiceError> {
+    list(gateway, true)
+        .await?
+        .into_iter()
+        .find(|view| view.hold.id == id)
+        .ok_or_else(|| ServiceError::NotFound { what: "hold", name: id.to_string() })
+}
+
+/// Lifts every hold that a working version of this credential ends: those on the credential
+/// itself, and those on the app or asset of the destination where it was proved.
+pub(crate) async fn lift_for_credential(
+    gateway: &Gateway,
+    credential: &CredentialId,
+    by: LiftedBy,
+    reason: &str,
+) -> Result<u32, ServiceError> {
+    let mut lifted = 0;
+    for hold in gateway.holds.open().iter() {
+        if hold.opened_by.is_none()
+            && ended_by(hold, credential)
+            && lift_as(gateway, Actor::HOLDFAST, hold.id, by.clone(), reason).await?
+        {
+            lifted += 1;
+        }
+    }
+    Ok(lifted)
+}
+
+fn ended_by(hold: &Hold, credential: &CredentialId) -> bool {
+    let names_it = hold.scope.get(SelectorKind::Credential) == Some(credential.as_str());
+    // A policy block is about the account; another token does not end it.
+    names_it && hold.fault.class != FaultClass::Policy
+}
+
+async fn lift_as(
+    gateway: &Gateway,
+    actor: Actor<'_>,
+    id: HoldId,
+    by: LiftedBy,
+    reason: &str,
+) -> Result<bool, ServiceError> {
+    let reason: String = reason.chars().take(500).collect();
+    let lifted = Lifted { at: gateway.clock.wall(), by, reason: reason.clone() };
+    if !gateway.registry.lift_hold(id, &lifted).await? {
+        return Ok(false);
+    }
+    gateway.audit(actor.0, "hold.lift", format!("hold:{id}"), reason.clone()).await?;
+    gateway.metrics.hold_lifted();
+    tracing::info!(hold = %id, actor = actor.0, reason, "hold lifted");
+    gateway.holds.reload(&*gateway.registry).await?;
+    Ok(true)
+}
+
+async fn open(
+    gateway: &Gateway,
+    actor: Actor<'_>,
+    scope: Scope,
+    fault: Fault,
+    confirmation: Confirmation,
+    credential_version: Option<holdfast_model::id::VersionNo>,
+    opened_by: Option<String>,
+) -> Result<Hold, ServiceError> {
+    let at = gateway.clock.wall();
+    let hold = Hold {
+        id: crate::random::hold_id(at),
+        scope,
+        fault,
+        opened_at: at,
+        confirmation,
+        credential_version,
+        opened_by,
+        lifted: None,
+    };
+    let opened = match gateway.registry.open_hold(&hold).await? {
+        OpenedHold::Already(existing) => existing,
+        OpenedHold::New => {
+            announce(gateway, actor, &hold).await?;
+            hold
+        }
+    };
+    gateway.holds.reload(&*gateway.registry).await?;
+    Ok(opened)
+}
+
+/// Once per hold: the registry said that this call opened it.
+async fn announce(gateway: &Gateway, actor: Actor<'_>, hold: &Hold) -> Result<(), ServiceError> {
+    let subject = format!("hold:{}", hold.id);
+    let detail = format!("{} on {}", hold.fault.name, hold.scope);
+    gateway.audit(actor.0, "hold.open", subject, detail).await?;
+    gateway.metrics.hold_opened(&hold.fault.name);
+    tracing::error!(hold = %hold.id, scope = %hold.scope, fault = %hold.fault.name,
+        code = hold.fault.code.map(|c| c.to_string()), what = %hold.fault.summary,
+        todo = %hold.fault.remedy, says = %hold.fault.platform_message,
+        "hold opened: nothing it covers is attempted or lost until it is lifted");
+    Ok(())
+}
+
+/// The fault's selectors as far as the destination's facts know them. Where they know none (a
+/// fault of an app we do not own), the credential is the narrowest thing that certainly covers it.
+fn scope_of(fault: &Fault, facts: &ScopeFacts) -> Scope {
+    let app_unknown = facts.get(SelectorKind::App).is_none();
+    let selectors: Vec<SelectorKind> = fault
+        .selectors
+        .iter()
+        .map(|kind| match kind {
+            SelectorKind::App if app_unknown => SelectorKind::Credential,
+            other => *other,
+        })
+        .collect();
+    Scope::of_kinds(facts, &selectors)
+        .or_else(|| Scope::of_kinds(facts, &[SelectorKind::Credential]))
+        .unwrap_or_default()
+}
+
+async fn view(gateway: &Gateway, hold: Hold) -> Result<HoldView, ServiceError> {
+    let open = hold.is_open();
+    let snapshot = gateway.snapshot();
+    let mut destinations = Vec::new();
+    let mut behind = LedgerCounts::default();
+    let mut first_deadline: Option<UnixSeconds> = None;
+    for destination in snapshot.destinations.values() {
+        if !hold.scope.covers(&gateway.scope_facts(destination)) {
+            continue;
+        }
+        destinations.push(destination.id.to_string());
+        if open {
+            let counts = gateway.outbox.counts(destination.lane).await?;
+            behind += counts.ledger;
+            first_deadline = [first_deadline, counts.first_deadline].into_iter().flatten().min();
+        }
+    }
+    destinations.sort();
+    Ok(HoldView { hold, open, destinations, waiting: behind.queued, first_deadline })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(selectors: &[SelectorKind]) -> Fault {
+        Fault {
+            name: "meta.test".to_owned(),
+            class: FaultClass::App,
+            action: holdfast_model::fault::FaultAction::Hold,
+            selectors: selectors.to_vec(),
+            code: None,
+            summary: String::new(),
+            remedy: String::new(),
+            platform_message: String::new(),
+            trace_id: None,
+        }
+    }
+
+    #[test]
+    fn a_fault_of_an_app_that_is_not_ours_holds_the_credential() {
+        let mut facts = ScopeFacts::new([
+            (SelectorKind::Credential, "shop".to_owned()),
+            (SelectorKind::Asset, "1".to_owned()),
+        ]);
+        let app_fault = fault(&[SelectorKind::App]);
+        assert_eq!(scope_of(&app_fault, &facts).to_string(), "credential=shop");
+        facts.set(SelectorKind::App, "42");
+        assert_eq!(scope_of(&app_fault, &facts).to_string(), "app=42");
+        assert_eq!(scope_of(&fault(&[]), &facts).to_string(), "credential=shop");
+    }
+}

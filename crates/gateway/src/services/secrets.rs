@@ -1,0 +1,144 @@
+//! From the vault to a request, and no further.
+//!
+//! A token is opened for one request and wiped when that request was built. Only sealed bytes are
+//! ever kept in between.
+
+use holdfast_model::credential::{Credential, CredentialVersion, SignedWith};
+use holdfast_model::fault::Fault;
+use holdfast_model::id::{AppId, CredentialId, TENANT, VersionNo};
+use holdfast_model::platform::PlatformId;
+use holdfast_model::secret::Secret;
+use holdfast_storage::StorageError;
+use holdfast_vault::{Aad, VaultError};
+
+use crate::state::Gateway;
+
+/// The opened secrets that sign one request.
+pub struct Keyring {
+    pub token: Secret,
+    pub app_secret: Option<Secret>,
+    pub signed_with: SignedWith,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    #[error("credential {0} has no active version")]
+    NoActiveVersion(CredentialId),
+    #[error("version {version} of credential {credential} cannot be opened: {cause}")]
+    SealedUnreadable { credential: CredentialId, version: VersionNo, cause: VaultError },
+    #[error("the secret of app {app} cannot be opened: {cause}")]
+    AppSecretUnreadable { app: AppId, cause: VaultError },
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl SecretsError {
+    /// The fault that holds the lane. None for a passing storage failure.
+    pub fn fault(&self) -> Option<Fault> {
+        let name = match self {
+            Self::NoActiveVersion(_) => "holdfast.no_active_credential",
+            Self::SealedUnreadable { .. } | Self::AppSecretUnreadable { .. } => {
+                "holdfast.sealed_unreadable"
+            }
+            Self::Storage(error) => {
+                tracing::error!(%error, "failed to read a sealed secret");
+                return None;
+            }
+        };
+        let mut fault = holdfast_platforms::catalog::own().by_name(name)?.fault();
+        fault.platform_message = self.to_string();
+        Some(fault)
+    }
+}
+
+impl Keyring {
+    /// Opens the active version of a credential, and the secret of its app where we have it.
+    pub async fn open_active(
+        gateway: &Gateway,
+        credential: &CredentialId,
+    ) -> Result<Self, SecretsError> {
+        let snapshot = gateway.snapshot();
+        let (Some(known), Some(active)) =
+            (snapshot.credentials.get(credential), snapshot.active.get(credential))
+        else {
+            return Err(SecretsError::NoActiveVersion(credential.clone()));
+        };
+        Self::open(gateway, known, active).await
+    }
+
+    /// Opens one given version.
+    pub async fn open(
+        gateway: &Gateway,
+        credential: &Credential,
+        version: &CredentialVersion,
+    ) -> Result<Self, SecretsError> {
+        let sealed =
+            gateway.registry.sealed_credential(&credential.id, version.version).await?;
+        let aad = credential_aad(credential, version.version);
+        let unreadable = |cause| SecretsError::SealedUnreadable {
+            credential: credential.id.clone(),
+            version: version.version,
+            cause,
+        };
+        let token = open_text(gateway, &sealed, &aad).map_err(unreadable)?;
+        Ok(Self {
+            token,
+            app_secret: app_secret(gateway, credential.app.as_ref()).await?,
+            signed_with: SignedWith {
+                credential: credential.id.clone(),
+                version: version.version,
+                fingerprint: version.fingerprint.clone(),
+            },
+        })
+    }
+}
+
+/// The newest secret of an app of ours, if it has one.
+pub async fn app_secret(
+    gateway: &Gateway,
+    app: Option<&AppId>,
+) -> Result<Option<Secret>, SecretsError> {
+    let snapshot = gateway.snapshot();
+    let Some((app, version)) =
+        app.and_then(|id| snapshot.apps.get(id)).and_then(|app| Some((app, app.secret_version?)))
+    else {
+        return Ok(None);
+    };
+    let sealed = gateway.registry.app_secret(&app.id, version).await?;
+    let aad = app_aad(&app.id, app.platform, version);
+    let secret = open_text(gateway, &sealed, &aad)
+        .map_err(|cause| SecretsError::AppSecretUnreadable { app: app.id.clone(), cause })?;
+    Ok(Some(secret))
+}
+
+/// What a sealed token is bound to: swapped rows do not open.
+pub fn credential_aad(credential: &Credential, version: VersionNo) -> Aad<'_> {
+    Aad {
+        schema: "credential.v1",
+        tenant_id: TENANT,
+        owner_id: credential.id.as_str(),
+        version: version.0,
+        kind: "token",
+        provider: credential.platform.as_str(),
+        app_id: credential.app.as_ref().map_or("", AppId::as_str),
+    }
+}
+
+/// What a sealed app secret is bound to.
+pub fn app_aad(app: &AppId, platform: PlatformId, version: VersionNo) -> Aad<'_> {
+    Aad {
+        schema: "app.v1",
+        tenant_id: TENANT,
+        owner_id: app.as_str(),
+        version: version.0,
+        kind: "app_secret",
+        provider: platform.as_str(),
+        app_id: app.as_str(),
+    }
+}
+
+fn open_text(gateway: &Gateway, sealed: &[u8], aad: &Aad<'_>) -> Result<Secret, VaultError> {
+    let opened = gateway.vault.open(sealed, aad)?;
+    let text = std::str::from_utf8(&opened).map_err(|_| VaultError::Damaged)?;
+    Ok(Secret::new(text.to_owned()))
+}

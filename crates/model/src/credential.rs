@@ -1,0 +1,126 @@
+//! Credentials and apps: everything that is known of them except the secret itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AppId, CredentialId, VersionNo};
+use crate::platform::PlatformId;
+use crate::time::{UnixMillis, UnixSeconds};
+
+/// What a platform issued. `spec: tokens.md §2`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// Not known yet: no probe has told.
+    Unknown,
+    User,
+    Page,
+    SystemUser,
+    App,
+    Instagram,
+    SnapOauth,
+    SnapConversions,
+}
+
+/// When a token stops working. A missing date is not "never".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "at")]
+pub enum Expiry {
+    #[default]
+    Unknown,
+    Never,
+    At(UnixSeconds),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VersionState {
+    /// Stored, not yet proven.
+    Candidate,
+    /// The one that requests are signed with.
+    Active,
+    /// Was active; kept until the newer one has delivered.
+    Superseded,
+    /// Ciphertext shredded; only the fingerprint is left.
+    Retired,
+}
+
+/// How much is known about whether a version works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verification {
+    /// Never probed.
+    Untried,
+    /// A probe on a bound asset proved it, or a delivery with it succeeded.
+    Proved,
+    /// The platform refused it.
+    Refuted,
+    /// Probes got no usable answer.
+    Silent,
+    /// Nothing can be probed for this kind; its first delivery is the proof.
+    Unprobeable,
+}
+
+/// A credential: a name under which immutable versions of one secret are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    pub id: CredentialId,
+    pub platform: PlatformId,
+    /// The app that minted it, where we own that app. Without it there is no proof, no
+    /// `debug_token` by app token and no renewal.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub app: Option<AppId>,
+    pub created_at: UnixMillis,
+}
+
+/// One version of a credential, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialVersion {
+    pub credential: CredentialId,
+    pub version: VersionNo,
+    pub state: VersionState,
+    pub verification: Verification,
+    pub kind: CredentialKind,
+    /// Keyed fingerprint (HMAC), hexadecimal: the same token has the same fingerprint here, and
+    /// nobody else can compute it.
+    pub fingerprint: String,
+    pub length: u32,
+    /// First six characters, for recognition.
+    pub head: String,
+    /// Last four characters, for recognition.
+    pub tail: String,
+    /// The app id that the token's own bytes name, where they could be decoded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub decoded_app_id: Option<u64>,
+    #[serde(default)]
+    pub expires_at: Expiry,
+    #[serde(default)]
+    pub data_access_expires_at: Expiry,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub scopes: Vec<String>,
+    pub added_at: UnixMillis,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub verified_at: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_delivery_at: Option<UnixMillis>,
+}
+
+/// A platform app. Its secrets are versions too, sealed in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    pub id: AppId,
+    pub platform: PlatformId,
+    /// For people.
+    pub label: String,
+    /// Version of the newest secret, if one is stored.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub secret_version: Option<VersionNo>,
+    pub created_at: UnixMillis,
+}
+
+/// Which secret signed a request: recorded with every delivery, never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedWith {
+    pub credential: CredentialId,
+    pub version: VersionNo,
+    pub fingerprint: String,
+}

@@ -1,0 +1,110 @@
+//! The fault catalog: data, one row per fault, each with a page.
+
+use holdfast_model::fault::{Fault, FaultAction, FaultClass, PlatformCode};
+use holdfast_model::scope::SelectorKind;
+
+/// All faults of a platform.
+#[derive(Debug)]
+pub struct Catalog {
+    pub entries: &'static [Entry],
+}
+
+/// One fault: what it is called, what it means and what is done about it.
+#[derive(Debug)]
+pub struct Entry {
+    /// `meta.token_expired`.
+    pub name: &'static str,
+    pub class: FaultClass,
+    pub action: FaultAction,
+    pub selectors: &'static [SelectorKind],
+    /// The codes under which the platform reports it, for `holdfast explain` and the tables.
+    pub codes: &'static [PlatformCode],
+    pub summary: &'static str,
+    pub remedy: &'static str,
+    /// Markdown, compiled in.
+    pub page: &'static str,
+}
+
+/// Faults of Holdfast's own: causes that lie on this side of the wire.
+pub fn own() -> &'static Catalog {
+    &OWN
+}
+
+static OWN: Catalog = Catalog { entries: OWN_ENTRIES };
+
+static OWN_ENTRIES: &[Entry] = &[
+    Entry {
+        name: "holdfast.no_active_credential",
+        class: FaultClass::Credential,
+        action: FaultAction::Hold,
+        selectors: &[SelectorKind::Credential],
+        codes: &[],
+        summary: "The destination's credential has no active token.",
+        remedy: "Add one: `holdfast credential add`, or look at the candidate with `holdfast credential show`.",
+        page: include_str!("../faults/holdfast/no_active_credential.md"),
+    },
+    Entry {
+        name: "holdfast.sealed_unreadable",
+        class: FaultClass::Credential,
+        action: FaultAction::Hold,
+        selectors: &[SelectorKind::Credential],
+        codes: &[],
+        summary: "The stored token cannot be decrypted.",
+        remedy: "Add the token again: `holdfast credential add`. If several are unreadable, check the master key and the disk.",
+        page: include_str!("../faults/holdfast/sealed_unreadable.md"),
+    },
+    Entry {
+        name: "holdfast.operator_pause",
+        class: FaultClass::Configuration,
+        action: FaultAction::Hold,
+        selectors: &[SelectorKind::Platform, SelectorKind::Credential, SelectorKind::Asset],
+        codes: &[],
+        summary: "An operator has paused the destination.",
+        remedy: "Lift it when the reason is gone: `holdfast hold lift`.",
+        page: include_str!("../faults/holdfast/operator_pause.md"),
+    },
+    Entry {
+        name: "holdfast.configuration_suspected",
+        class: FaultClass::Configuration,
+        action: FaultAction::Hold,
+        selectors: &[SelectorKind::Credential, SelectorKind::Asset],
+        codes: &[],
+        summary: "Events that look right are all refused alike, so it is not the events.",
+        remedy: "Read the platform's words at the hold, correct the configuration, then lift the hold.",
+        page: include_str!("../faults/holdfast/configuration_suspected.md"),
+    },
+];
+
+impl Catalog {
+    pub fn by_name(&self, name: &str) -> Option<&'static Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// Entries for a code. With a subcode, an exact match comes before the code's general rows.
+    pub fn by_code(&self, code: PlatformCode) -> Vec<&'static Entry> {
+        let exact: Vec<_> =
+            self.entries.iter().filter(|entry| entry.codes.contains(&code)).collect();
+        if !exact.is_empty() {
+            return exact;
+        }
+        let general = PlatformCode { code: code.code, subcode: None };
+        self.entries.iter().filter(|entry| entry.codes.contains(&general)).collect()
+    }
+}
+
+impl Entry {
+    /// A fault of this kind with nothing known of the answer yet.
+    pub fn fault(&self) -> Fault {
+        Fault {
+            name: self.name.to_owned(),
+            class: self.class,
+            action: self.action,
+            selectors: self.selectors.to_vec(),
+            code: None,
+            summary: self.summary.to_owned(),
+            remedy: self.remedy.to_owned(),
+            platform_message: String::new(),
+            trace_id: None,
+        }
+    }
+}

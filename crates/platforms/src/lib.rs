@@ -1,0 +1,21 @@
+//! What each platform wants, says and means, as pure functions: admission (validate, normalize,
+//! hash, encode), requests, the judging of answers, probes, and the catalog of faults.
+//!
+//! Nothing here sends anything, reads a clock or draws a random number. The [`Platform`] trait is
+//! the seam: a new platform is one folder beside `meta` and one line in [`platform`].
+
+pub mod catalog;
+pub mod meta;
+mod seam;
+
+pub use seam::*;
+
+use holdfast_model::platform::PlatformId;
+
+/// The implementation for a platform, or `None` where this release has none yet.
+pub fn platform(id: PlatformId) -> Option<&'static dyn Platform> {
+    match id {
+        PlatformId::Meta => Some(&meta::Meta),
+        PlatformId::Snap | PlatformId::Whatsapp => None,
+    }
+}

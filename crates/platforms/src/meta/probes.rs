@@ -1,0 +1,193 @@
+//! Harmless questions that tell whether a token works.
+
+use holdfast_model::credential::{CredentialKind, Expiry};
+use holdfast_model::fault::{FaultAction, FaultClass};
+use holdfast_model::time::UnixSeconds;
+use holdfast_model::wire::{HttpRequest, HttpResponse, Method};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::answer::{self, Answer, ErrorAnswer};
+use super::classify::{classify, entry};
+use super::judge::fault_of;
+use super::{DEFAULT_API_VERSION, proof};
+use crate::{Learned, Probe, ProbeAnswer, ProbeContext, ProbeKind, ProbeReading};
+
+/// Best first: the asset itself, what even narrow tokens may read, then what Meta says of the
+/// token.
+pub fn probes(cx: &ProbeContext<'_>) -> Vec<Probe> {
+    let asset = cx.asset.as_str();
+    vec![
+        Probe { kind: ProbeKind::Asset, request: get(cx, &format!("/{asset}"), "fields=id,name") },
+        Probe {
+            kind: ProbeKind::Quality,
+            request: get(cx, "/dataset_quality", &format!("dataset_id={asset}")),
+        },
+        Probe { kind: ProbeKind::DebugToken, request: debug_token(cx) },
+    ]
+}
+
+fn get(cx: &ProbeContext<'_>, path: &str, query: &str) -> HttpRequest {
+    let mut query = Zeroizing::new(query.to_owned());
+    if let Some(parameters) = proof::parameters(&cx.signing, cx.now) {
+        query.push('&');
+        query.push_str(&parameters);
+    }
+    let bearer = Zeroizing::new(format!("Bearer {}", cx.signing.token.expose()));
+    request(cx, path, query, bearer)
+}
+
+/// Asked with an app token where the app is ours, else with the token itself, which works for
+/// some kinds. The token under test can only be given in the query.
+fn debug_token(cx: &ProbeContext<'_>) -> HttpRequest {
+    let query =
+        Zeroizing::new(format!("input_token={}", percent_encoded(cx.signing.token.expose())));
+    let caller = match cx.app {
+        Some((id, secret)) => Zeroizing::new(format!("Bearer {id}|{}", secret.expose())),
+        None => Zeroizing::new(format!("Bearer {}", cx.signing.token.expose())),
+    };
+    request(cx, "/debug_token", query, caller)
+}
+
+fn request(
+    cx: &ProbeContext<'_>,
+    path: &str,
+    query: Zeroizing<String>,
+    authorization: Zeroizing<String>,
+) -> HttpRequest {
+    let version = cx.api_version.unwrap_or(DEFAULT_API_VERSION);
+    HttpRequest {
+        method: Method::Get,
+        base_url: cx.base_url.to_owned(),
+        path: format!("/{version}{path}"),
+        query,
+        headers: vec![("authorization", authorization)],
+        body: Vec::new(),
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+pub fn read(kind: ProbeKind, response: &HttpResponse) -> ProbeReading {
+    match answer::read(response) {
+        Answer::Error(error) => refusal(kind, &error),
+        Answer::Other(value) if kind == ProbeKind::DebugToken => debugged(&value),
+        Answer::Other(value) if is_what_was_asked(kind, &value) => {
+            reading(ProbeAnswer::Proved, Learned::default())
+        }
+        _ => reading(ProbeAnswer::Silent, Learned::default()),
+    }
+}
+
+fn is_what_was_asked(kind: ProbeKind, value: &Value) -> bool {
+    match kind {
+        ProbeKind::Asset | ProbeKind::Identity => value["id"].is_string(),
+        ProbeKind::Quality => value.is_object(),
+        ProbeKind::DebugToken => false,
+    }
+}
+
+/// What a refused read proves depends on what was refused: a token that may send events may still
+/// be refused reads.
+fn refusal(kind: ProbeKind, error: &ErrorAnswer) -> ProbeReading {
+    let row = classify(error);
+    let answer = match (row.action, row.class) {
+        (FaultAction::Hold, FaultClass::Credential) => credential_refusal(kind, row.name),
+        (FaultAction::Hold, FaultClass::App) if kind != ProbeKind::DebugToken => {
+            ProbeAnswer::Refuted
+        }
+        (FaultAction::Hold, FaultClass::Policy) => ProbeAnswer::Silent,
+        (FaultAction::Hold, _) => ProbeAnswer::Unprobeable,
+        (FaultAction::DeadLetter, _) => ProbeAnswer::Unprobeable,
+        _ => ProbeAnswer::Silent,
+    };
+    let mut reading = reading(answer, Learned::default());
+    reading.fault = Some(fault_of(row, error));
+    reading
+}
+
+/// A `debug_token` call that is refused as a whole judges its caller, which may be another token.
+/// A checkpoint judges the person, not the token.
+fn credential_refusal(kind: ProbeKind, name: &str) -> ProbeAnswer {
+    match (kind, name) {
+        (ProbeKind::DebugToken, _) => ProbeAnswer::Unprobeable,
+        (_, "meta.user_checkpoint" | "meta.user_unconfirmed") => ProbeAnswer::Silent,
+        _ => ProbeAnswer::Refuted,
+    }
+}
+
+/// `debug_token` answers 200 even for garbage; `data.is_valid` and `data.error` decide, not the
+/// clock.
+fn debugged(value: &Value) -> ProbeReading {
+    let data = &value["data"];
+    let learned = learned(data);
+    if data["error"].is_object() {
+        let error = ErrorAnswer::read(&data["error"]);
+        let row = classify(&error);
+        let answer = match row.class {
+            FaultClass::Credential => credential_refusal(ProbeKind::Identity, row.name),
+            FaultClass::App => ProbeAnswer::Unprobeable,
+            _ => ProbeAnswer::Silent,
+        };
+        let mut reading = reading(answer, learned);
+        reading.fault = Some(fault_of(row, &error));
+        return reading;
+    }
+    match data["is_valid"].as_bool() {
+        Some(true) => reading(ProbeAnswer::Proved, learned),
+        Some(false) => {
+            let mut reading = reading(ProbeAnswer::Refuted, learned);
+            reading.fault = Some(entry("meta.token_refused").fault());
+            reading
+        }
+        None => reading(ProbeAnswer::Silent, learned),
+    }
+}
+
+fn learned(data: &Value) -> Learned {
+    let mut scopes: Vec<String> = Vec::new();
+    let flat = data["scopes"].as_array().into_iter().flatten();
+    let granular = data["granular_scopes"].as_array().into_iter().flatten().map(|g| &g["scope"]);
+    for scope in flat.chain(granular).filter_map(Value::as_str) {
+        if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.chars().take(100).collect());
+        }
+    }
+    Learned {
+        kind: data["type"].as_str().map(|name| match name {
+            "USER" => CredentialKind::User,
+            "PAGE" => CredentialKind::Page,
+            "SYSTEM_USER" => CredentialKind::SystemUser,
+            "APP" => CredentialKind::App,
+            _ => CredentialKind::Unknown,
+        }),
+        app_id: data["app_id"].as_str().map(|id| id.chars().take(40).collect()),
+        expires_at: expiry(&data["expires_at"]),
+        data_access_expires_at: expiry(&data["data_access_expires_at"]),
+        scopes,
+    }
+}
+
+/// 0 is never; a missing date is unknown, not never.
+fn expiry(value: &Value) -> Expiry {
+    match value.as_i64() {
+        Some(0) => Expiry::Never,
+        Some(at) if at > 0 => Expiry::At(UnixSeconds(at)),
+        _ => Expiry::Unknown,
+    }
+}
+
+fn reading(answer: ProbeAnswer, learned: Learned) -> ProbeReading {
+    ProbeReading { answer, fault: None, learned }
+}

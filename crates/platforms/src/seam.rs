@@ -1,0 +1,271 @@
+//! The seam between Holdfast and a platform.
+
+use holdfast_model::credential::{CredentialKind, Expiry};
+use holdfast_model::destination::{Destination, DestinationSettings};
+use holdfast_model::fault::Fault;
+use holdfast_model::id::AssetId;
+use holdfast_model::item::{Admitted, BatchGroup, ItemMeta};
+use holdfast_model::platform::PlatformId;
+use holdfast_model::secret::Secret;
+use holdfast_model::time::{UnixMillis, UnixSeconds};
+use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
+
+use crate::catalog::Catalog;
+
+pub trait Platform: Send + Sync {
+    fn id(&self) -> PlatformId;
+
+    fn limits(&self) -> Limits;
+
+    /// Checks one raw event, normalizes and hashes it, and encodes the fragment. `raw` is the JSON
+    /// text of one event. Never keeps or copies raw personal data beyond the fragment.
+    fn admit(&self, raw: &[u8], cx: &AdmitContext<'_>) -> Result<Admitted, Rejection>;
+
+    /// When the item stops being deliverable. For conversions this is what admission stored; a
+    /// platform whose window moves works it out anew.
+    fn deadline(&self, item: &ItemMeta, now: UnixSeconds) -> UnixSeconds {
+        let _ = now;
+        item.expires_at
+    }
+
+    /// The request that sends these fragments. All share `cx.group`.
+    fn request(&self, fragments: &[&[u8]], cx: &RequestContext<'_>) -> HttpRequest;
+
+    /// What an answer means for each item of the batch and for the lane.
+    fn judge(&self, response: &HttpResponse, batch: &BatchView<'_>) -> Judgement;
+
+    /// What it means that a request got no complete answer.
+    fn transport_fault(&self, failure: &TransportFailure) -> Fault;
+
+    /// The calls that can tell whether this credential works on this asset, best first. Empty
+    /// where nothing can be asked.
+    fn probes(&self, cx: &ProbeContext<'_>) -> Vec<Probe>;
+
+    fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading;
+
+    fn catalog(&self) -> &'static Catalog;
+}
+
+/// What admission needs to know besides the event.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmitContext<'a> {
+    pub settings: &'a DestinationSettings,
+    pub now: UnixSeconds,
+    /// The event id to store if the event has none.
+    pub fallback_event_id: &'a str,
+    /// Request-level keys given beside `data` by a drop-in caller (`test_event_code`,
+    /// `partner_agent`, …), already in canonical form; see [`meta::request_keys`].
+    ///
+    /// [`meta::request_keys`]: crate::meta
+    pub group: &'a BatchGroup,
+}
+
+/// Why an event was not admitted. Never repeats a value: only names, kinds and lengths, because
+/// the values are personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Stable fault name, such as `meta.event_time_in_milliseconds`.
+    pub fault: &'static str,
+    /// Path of the field inside the event: `user_data.em[0]`.
+    pub field: String,
+    /// What was wrong and what was expected.
+    pub message: String,
+    /// The code and subcode with which the platform itself would refuse, for drop-in answers.
+    pub code: (i64, Option<i64>),
+}
+
+/// Bounds of one request to a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub max_items: u32,
+    pub max_bytes: u32,
+    /// Most items in a request whose repetition the platform would not deduplicate. Small,
+    /// because all of them become `unknown` together when the answer is lost.
+    pub max_unsafe_items: u32,
+}
+
+/// What signs a request. Borrowed for as long as it takes to build it.
+#[derive(Debug, Clone, Copy)]
+pub struct Signing<'a> {
+    pub token: &'a Secret,
+    /// The secret of the app that minted the token, where we own that app.
+    pub app_secret: Option<&'a Secret>,
+    pub proof: ProofForm,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ProofForm {
+    /// HMAC over the token alone.
+    #[default]
+    Classic,
+    /// HMAC over token and time, valid for five minutes.
+    Timed,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct RequestContext<'a> {
+    pub destination: &'a Destination,
+    /// Scheme and host from the configuration or the platform's fixed default.
+    pub base_url: &'a str,
+    pub signing: Signing<'a>,
+    pub group: &'a BatchGroup,
+    pub now: UnixMillis,
+}
+
+/// What `judge` may look at besides the answer.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchView<'a> {
+    pub items: &'a [ItemMeta],
+    pub fragments: &'a [&'a [u8]],
+    pub now: UnixSeconds,
+}
+
+/// What one answer means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// What holds for every item that is not named.
+    pub unnamed: ItemVerdict,
+    /// Items the platform named, by position in the batch.
+    pub named: Vec<(u32, ItemVerdict)>,
+    /// Some item of the batch is bad, and the platform did not say which.
+    pub unlocated: Option<Unlocated>,
+    /// A definitive refusal that is not about an item.
+    pub hold: Option<Fault>,
+    /// The items that were not processed should go again after a backoff.
+    pub retry: Option<RetryAdvice>,
+    pub throttle: Option<Throttle>,
+    /// The platform's remarks on a success, redacted.
+    pub warnings: Vec<String>,
+    pub trace_id: Option<String>,
+    /// Id under which the platform will tell the verdict later. No present platform uses it.
+    pub poll: Option<String>,
+}
+
+impl Judgement {
+    /// Every item has the same verdict and nothing else follows.
+    pub fn all(unnamed: ItemVerdict) -> Self {
+        Self {
+            unnamed,
+            named: Vec::new(),
+            unlocated: None,
+            hold: None,
+            retry: None,
+            throttle: None,
+            warnings: Vec::new(),
+            trace_id: None,
+            poll: None,
+        }
+    }
+
+    pub fn verdict_of(&self, position: u32) -> &ItemVerdict {
+        self.named
+            .iter()
+            .find_map(|(named, verdict)| (*named == position).then_some(verdict))
+            .unwrap_or(&self.unnamed)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemVerdict {
+    /// The platform took it.
+    Accepted,
+    /// The platform refused this item; the fault's action says whether it is dead-lettered or
+    /// expires.
+    Refused(Fault),
+    /// The platform did nothing with it. Safe to send again.
+    NotProcessed,
+    /// Nobody knows. Safe to send again only where the platform deduplicates.
+    Ambiguous(Fault),
+}
+
+/// A bad item somewhere in the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlocated {
+    pub fault: Fault,
+    /// Positions worth suspecting first, most suspicious first. May be empty.
+    pub suspects: Vec<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryAdvice {
+    pub fault: Fault,
+    /// After so many answers of this kind in a row the lane holds instead. `None`: until the
+    /// items' deadlines.
+    pub hold_after: Option<u32>,
+    /// Sign anew and send at once, a single time, before anything else (a timed proof that grew
+    /// stale on the way).
+    pub resign_once: bool,
+}
+
+/// The platform asks for patience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Throttle {
+    /// What shares the limit: the selector kinds of the bucket.
+    pub selectors: Vec<holdfast_model::scope::SelectorKind>,
+    /// How long to wait, where the platform said so.
+    pub wait_ms: Option<u64>,
+    /// Share of the limit in use, 0 to 100 and sometimes above, where the platform said so.
+    pub used_percent: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProbeKind {
+    /// Meta's `debug_token`, asked with an app token or with the token itself.
+    DebugToken,
+    /// A read of the asset that the destination points at.
+    Asset,
+    /// A read that even narrow tokens are allowed (Meta: `dataset_quality`).
+    Quality,
+    /// Who the token belongs to.
+    Identity,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct ProbeContext<'a> {
+    pub base_url: &'a str,
+    pub api_version: Option<&'a str>,
+    pub signing: Signing<'a>,
+    /// Id and newest secret of the app, where we own it.
+    pub app: Option<(&'a str, &'a Secret)>,
+    pub asset: &'a AssetId,
+    pub now: UnixMillis,
+}
+
+#[derive(Debug)]
+pub struct Probe {
+    pub kind: ProbeKind,
+    pub request: HttpRequest,
+}
+
+/// What a probe's answer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeReading {
+    pub answer: ProbeAnswer,
+    /// The fault behind a refusal.
+    pub fault: Option<Fault>,
+    /// What the answer tells of the credential besides.
+    pub learned: Learned,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbeAnswer {
+    /// The credential works for this.
+    Proved,
+    /// The credential is definitely refused.
+    Refuted,
+    /// No usable answer: timeouts, 5xx, HTML, throttles.
+    Silent,
+    /// This probe cannot judge this credential (a reader's permission is missing, the caller was
+    /// refused).
+    Unprobeable,
+}
+
+/// Facts about a credential that a probe brought back. Unknown stays unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learned {
+    pub kind: Option<CredentialKind>,
+    pub app_id: Option<String>,
+    pub expires_at: Expiry,
+    pub data_access_expires_at: Expiry,
+    pub scopes: Vec<String>,
+}

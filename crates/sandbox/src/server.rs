@@ -1,0 +1,97 @@
+//! Starting and stopping.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{SandboxHandle, Strictness};
+use crate::{control, meta};
+
+#[derive(Debug, Clone)]
+pub struct SandboxSettings {
+    /// Loopback only.
+    pub addr: SocketAddr,
+    /// Tokens and coin tosses follow from it.
+    pub seed: u64,
+    pub strictness: Strictness,
+}
+
+impl Default for SandboxSettings {
+    fn default() -> Self {
+        Self {
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            seed: 1,
+            strictness: Strictness::Strict,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(
+        "the sandbox listens on loopback only, not on {0}: its tokens are worth nothing and its control has no lock"
+    )]
+    NotLoopback(SocketAddr),
+    #[error("failed to listen on {addr}: {cause}")]
+    Listen { addr: SocketAddr, cause: std::io::Error },
+}
+
+pub struct Sandbox;
+
+pub struct RunningSandbox {
+    addr: SocketAddr,
+    handle: SandboxHandle,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+impl Sandbox {
+    pub async fn start(settings: SandboxSettings) -> Result<RunningSandbox, StartError> {
+        if !settings.addr.ip().is_loopback() {
+            return Err(StartError::NotLoopback(settings.addr));
+        }
+        let failed = |cause| StartError::Listen { addr: settings.addr, cause };
+        let listener = TcpListener::bind(settings.addr).await.map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        let handle = SandboxHandle::new(settings.seed, settings.strictness);
+        let router = Router::new().merge(meta::router()).merge(control::router());
+        let router = router.with_state(handle.clone());
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+            let _ = stream.set_nodelay(true);
+        });
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await
+            {
+                tracing::error!(%error, "the sandbox's listener failed");
+            }
+        });
+        Ok(RunningSandbox { addr, handle, stop, server })
+    }
+}
+
+impl RunningSandbox {
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    pub fn handle(&self) -> &SandboxHandle {
+        &self.handle
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.server.abort();
+        // An aborted task answers with an error that says just that.
+        let _ = self.server.await;
+    }
+}

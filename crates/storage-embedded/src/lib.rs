@@ -1,0 +1,12 @@
+//! Storage on local disk, which is what runs by default: the outbox as a segmented log of our own,
+//! the ledger's terminal rows and the registry on SQLite.
+
+mod data_dir;
+pub mod disk;
+mod outbox;
+mod registry;
+mod sqlite;
+
+pub use data_dir::{DataDir, DataDirError};
+pub use outbox::{DataKeys, EmbeddedOutbox, OutboxSettings};
+pub use registry::{AuditChain, EmbeddedRegistry};

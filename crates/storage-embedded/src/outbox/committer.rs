@@ -1,0 +1,331 @@
+//! The one thread that writes the log.
+//!
+//! It takes everything that waits, writes it with one call, syncs once, and only then tells those
+//! who wait. The next group starts as soon as the sync ends; lingering for more would only add
+//! latency. A failed write or sync poisons the log: nothing is acknowledged any more until it is
+//! opened again, because what is on the disk is not known.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+
+use holdfast_model::id::Seq;
+use holdfast_storage::{AppendError, Appended, Remembered, StorageError};
+use tokio::sync::oneshot;
+
+use super::frame::{self, FRAME_HEAD, Header, Kind, SEQ_OFFSET};
+use super::index::{Entry, Place};
+use super::remember::{KeyHash, RememberedAt};
+use super::segments::{Segment, io};
+use super::shared::Shared;
+
+/// Most bytes that one sync covers. More would make the first of them wait for the last.
+const MAX_GROUP_BYTES: usize = 8 << 20;
+
+/// Most jobs of one group.
+const MAX_GROUP_JOBS: usize = 4_096;
+
+pub struct Job {
+    pub kind: Kind,
+    /// Item records whose `seq` is still to be written, or remembered records. For
+    /// [`Kind::Items`] a remembered record may come first, see `remember`.
+    pub payload: Vec<u8>,
+    pub purpose: Purpose,
+    pub done: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+pub enum Purpose {
+    /// New items; the key of the request they came with.
+    New { key: Option<KeyHash> },
+    /// Copies of waiting items, with the place each was copied from.
+    Relocate { from: Vec<Place> },
+    /// Items that had left the queue.
+    PutBack,
+    /// Copies of remembered requests, with the segment they were in.
+    CarryRemembered { from: u32 },
+}
+
+/// A job whose frame is in the buffer.
+struct Placed {
+    job: Job,
+    segment: u32,
+    /// Of the payload in the segment.
+    offset: u64,
+    first: Seq,
+}
+
+pub struct Committer {
+    shared: Arc<Shared>,
+    next_seq: u64,
+    buffer: Vec<u8>,
+    placed: Vec<Placed>,
+    keys: HashSet<KeyHash>,
+}
+
+impl Committer {
+    pub fn new(shared: Arc<Shared>, next_seq: u64) -> Self {
+        Self { shared, next_seq, buffer: Vec::new(), placed: Vec::new(), keys: HashSet::new() }
+    }
+
+    pub fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let mut bytes = 0;
+            self.take(first);
+            for job in jobs.try_iter().take(MAX_GROUP_JOBS) {
+                bytes += job.payload.len();
+                self.take(job);
+                if bytes >= MAX_GROUP_BYTES {
+                    break;
+                }
+            }
+            self.flush();
+            self.shared.housekeeping.notify();
+        }
+    }
+
+    /// Puts the job's frame into the buffer, or answers it at once.
+    fn take(&mut self, mut job: Job) {
+        if self.shared.poisoned.load(Ordering::Acquire) {
+            return fail(job, StorageError::Closed.into());
+        }
+        if let Purpose::New { key: Some(key) } = &job.purpose {
+            if self.keys.contains(key) {
+                // The same request twice in one group: the second is a repetition once the first
+                // is durable.
+                self.flush();
+            }
+            if let Some(remembered) = self.shared.remembered_now(key) {
+                let _ = job.done.send(remembered.map(Appended::Repeated).map_err(Into::into));
+                return;
+            }
+            self.keys.insert(*key);
+        }
+        let segment = match self.room_for(FRAME_HEAD + job.payload.len(), &job.purpose) {
+            Ok(segment) => segment,
+            Err(error) => return fail(job, error),
+        };
+        let first = Seq(self.next_seq);
+        if matches!(job.purpose, Purpose::New { .. } | Purpose::PutBack) {
+            self.number_items(&mut job);
+        }
+        let offset = self.end_of(segment) + (self.buffer.len() + FRAME_HEAD) as u64;
+        frame::write_frame(&mut self.buffer, u64::from(segment), job.kind, &job.payload);
+        self.placed.push(Placed { job, segment, offset, first });
+    }
+
+    fn end_of(&self, segment: u32) -> u64 {
+        self.shared.segments().all.get(&segment).map_or(0, |segment| segment.end)
+    }
+
+    /// Writes the sequence numbers into the records.
+    fn number_items(&mut self, job: &mut Job) {
+        let mut at = super::remember::skip(job.kind, &job.payload);
+        while let Some(length) = record_length(&job.payload[at..]) {
+            let seq = at + SEQ_OFFSET;
+            job.payload[seq..seq + 8].copy_from_slice(&self.next_seq.to_le_bytes());
+            self.next_seq += 1;
+            at += length;
+        }
+    }
+
+    /// The current segment, or a new one if the frame does not fit.
+    fn room_for(&mut self, bytes: usize, purpose: &Purpose) -> Result<u32, AppendError> {
+        let current = self.shared.segments().current();
+        if let Some(current) = current {
+            let end = self.end_of(current) + self.buffer.len() as u64;
+            if end + bytes as u64 <= self.shared.settings.segment_bytes {
+                return Ok(current);
+            }
+            self.flush();
+        }
+        let may_use_reserve = !matches!(purpose, Purpose::New { .. });
+        self.begin_segment(may_use_reserve)
+    }
+
+    pub fn begin_segment(&mut self, may_use_reserve: bool) -> Result<u32, AppendError> {
+        let shared = self.shared.clone();
+        let settings = &shared.settings;
+        let (number, previous_end, count) = {
+            let segments = shared.segments();
+            let current = segments.current();
+            let end = current.and_then(|n| segments.all.get(&n)).map_or(0, |s| s.end);
+            (current.map_or(1, |n| n + 1), end, segments.all.len() as u64)
+        };
+        let limit = settings.max_bytes - if may_use_reserve { 0 } else { settings.reserve_bytes };
+        if (count + 1) * settings.segment_bytes > limit {
+            return Err(AppendError::DiskFull);
+        }
+        let header = Header {
+            wrapped_key: shared.wrapped_key.clone(),
+            key_id: shared.key_id,
+            next_seq: self.next_seq,
+            previous_end,
+            oldest_waiting: shared.oldest_waiting(self.next_seq),
+            accepted: shared.accepted(),
+        };
+        let mut frame = Vec::new();
+        frame::write_frame(&mut frame, u64::from(number), Kind::Header, &header.write());
+        let file = shared.new_file(number, &frame).map_err(|e| {
+            tracing::error!(error = %e, "failed to begin a segment");
+            AppendError::Storage(io("begin a segment")(e))
+        })?;
+        let segment = Segment {
+            file,
+            cipher: shared.cipher.clone(),
+            key_id: shared.key_id,
+            end: frame.len() as u64,
+            live_items: 0,
+            live_bytes: 0,
+            remembered: 0,
+        };
+        shared.segments().all.insert(number, segment);
+        Ok(number)
+    }
+
+    /// Makes the buffer durable and tells everyone who waits for it.
+    fn flush(&mut self) {
+        self.keys.clear();
+        if self.placed.is_empty() {
+            return;
+        }
+        let placed = std::mem::take(&mut self.placed);
+        let written = self.write_buffer(placed[0].segment);
+        self.buffer.clear();
+        match written {
+            Ok(()) => placed.into_iter().for_each(|placed| self.shared.committed(placed)),
+            Err(error) => {
+                tracing::error!(%error, "the outbox log failed; nothing is acknowledged until a restart");
+                self.shared.poisoned.store(true, Ordering::Release);
+                let error = io("write the outbox log")(error);
+                placed.into_iter().for_each(|placed| fail(placed.job, error.clone().into()));
+            }
+        }
+    }
+
+    fn write_buffer(&self, segment: u32) -> std::io::Result<()> {
+        let (file, end) = {
+            let segments = self.shared.segments();
+            let segment = segments.all.get(&segment).ok_or(std::io::ErrorKind::NotFound)?;
+            (segment.file.clone(), segment.end)
+        };
+        file.write_all_at(&self.buffer, end)?;
+        file.sync()?;
+        if let Some(segment) = self.shared.segments().all.get_mut(&segment) {
+            segment.end = end + self.buffer.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// A frame is durable: its items can be found, and whoever waits hears of it.
+    fn committed(&self, placed: Placed) {
+        let Placed { job, segment, offset, first } = placed;
+        match &job.purpose {
+            Purpose::New { key } => {
+                if let Some(key) = key {
+                    self.remember(
+                        *key,
+                        RememberedAt { segment, offset: offset as u32 },
+                        &job.payload,
+                    );
+                }
+                self.index_new(&job, segment, offset, true);
+            }
+            Purpose::PutBack => self.index_new(&job, segment, offset, false),
+            Purpose::Relocate { from } => self.relocate(&job, segment, offset, from),
+            Purpose::CarryRemembered { from } => {
+                self.carry_remembered(*from, segment, offset as u32, &job.payload);
+            }
+        }
+        // Whoever waited may have gone away; the items are accepted all the same.
+        let _ = job.done.send(Ok(Appended::Stored { first }));
+    }
+
+    fn index_new(&self, job: &Job, segment: u32, offset: u64, count_as_accepted: bool) {
+        let mut lanes = self.lanes();
+        let mut segments = self.segments();
+        let mut woken = HashSet::new();
+        for (record, at) in records(job.kind, &job.payload) {
+            let place = place_of(segment, offset, at.start, at.len());
+            let lane = lanes.entry(record.head.lane).or_default();
+            let group = lane.group_number(record.group);
+            let entry = Entry::new(
+                record.head.seq,
+                place,
+                record.head.expires_at,
+                record.head.dedup_until,
+                group,
+                record.head.intent_recorded,
+            );
+            lane.insert(entry, record.head.not_before);
+            if count_as_accepted {
+                lane.totals.accepted += 1;
+                lane.unreserve(u64::from(place.length));
+            }
+            segments.gained(place);
+            woken.insert(record.head.lane);
+        }
+        for lane in woken {
+            if let Some(wake) = lanes.get(&lane).and_then(|lane| lane.wake.as_ref()) {
+                wake();
+            }
+        }
+    }
+
+    fn relocate(&self, job: &Job, segment: u32, offset: u64, from: &[Place]) {
+        let mut lanes = self.lanes();
+        let mut segments = self.segments();
+        for ((record, at), from) in records(job.kind, &job.payload).zip(from) {
+            let to = place_of(segment, offset, at.start, at.len());
+            let Some(lane) = lanes.get_mut(&record.head.lane) else { continue };
+            let head = &record.head;
+            let like = Entry::new(
+                head.seq,
+                *from,
+                head.expires_at,
+                head.dedup_until,
+                lane.group_number(record.group),
+                false,
+            );
+            if lane.relocate(head.seq, &like, *from, to) {
+                if head.intent_recorded {
+                    lane.mark_intent(head.seq);
+                }
+                segments.lost(*from);
+                segments.gained(to);
+            }
+        }
+    }
+}
+
+fn place_of(segment: u32, payload_offset: u64, at: usize, length: usize) -> Place {
+    // A segment is far below 4 GiB, so offsets and lengths fit.
+    Place { segment, offset: (payload_offset + at as u64) as u32, length: length as u32 }
+}
+
+/// The item records of a payload, with where each is in it.
+pub fn records(
+    kind: Kind,
+    payload: &[u8],
+) -> impl Iterator<Item = (frame::ItemRecord<'_>, std::ops::Range<usize>)> {
+    let mut at = super::remember::skip(kind, payload);
+    std::iter::from_fn(move || {
+        let (record, length) = frame::read_item(payload.get(at..)?)?;
+        let range = at..at + length;
+        at += length;
+        Some((record, range))
+    })
+}
+
+fn record_length(bytes: &[u8]) -> Option<usize> {
+    frame::Reader(bytes).u32().map(|length| length as usize + 4)
+}
+
+fn fail(job: Job, error: AppendError) {
+    let _ = job.done.send(Err(error));
+}
+
+/// For the signature of [`Appended::Repeated`].
+pub type RememberedResult = Result<Remembered, StorageError>;

@@ -1,0 +1,243 @@
+//! The public type: every call of the trait, handed to the thread that owns the file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use holdfast_model::access::AccessKey;
+use holdfast_model::credential::{App, Credential, CredentialVersion, Verification, VersionState};
+use holdfast_model::destination::Destination;
+use holdfast_model::hold::{Hold, Lifted};
+use holdfast_model::id::{AppId, CredentialId, HoldId, KeyId, VersionNo};
+use holdfast_model::time::UnixMillis;
+use holdfast_storage::{AuditEntry, NewDestination, OpenedHold, Registry, StorageError};
+use rusqlite::Connection;
+
+use super::owner::{Owner, in_transaction};
+use super::row::sql_failed;
+use super::{apps, audit, credentials, destinations, holds, keys, schema, settings};
+use crate::sqlite;
+
+/// Name of the file inside the data directory.
+const FILE_NAME: &str = "registry.sqlite";
+
+/// The registry of one data directory. The directory's lock is taken elsewhere; this type assumes
+/// that no other process has the file open for writing.
+pub struct EmbeddedRegistry {
+    owner: Owner,
+    path: PathBuf,
+}
+
+impl EmbeddedRegistry {
+    /// Opens or creates the registry in an existing directory.
+    ///
+    /// # Errors
+    /// If the directory is missing, the file is damaged, or a newer release wrote it.
+    pub fn open(dir: &Path) -> Result<Self, StorageError> {
+        let path = dir.join(FILE_NAME);
+        let connection = sqlite::open(&path, schema::MIGRATIONS)?;
+        // A crash may have come between a shredding and the emptying of the log. A reader in the
+        // way is no reason not to start.
+        empty_wal(&connection)?;
+        Ok(Self { owner: Owner::start(connection)?, path })
+    }
+
+    /// Where the registry is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Computes the audit trail's hash chain anew.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] naming the first row that was changed or is missing.
+    pub async fn verify_audit(&self) -> Result<audit::AuditChain, StorageError> {
+        self.owner.transact(|tx| audit::verify(tx)).await
+    }
+}
+
+impl std::fmt::Debug for EmbeddedRegistry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedRegistry").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Registry for EmbeddedRegistry {
+    async fn put_app(&self, app: &App) -> Result<(), StorageError> {
+        let app = app.clone();
+        self.owner.transact(move |tx| apps::put(tx, &app)).await
+    }
+
+    async fn apps(&self) -> Result<Vec<App>, StorageError> {
+        self.owner.transact(|tx| apps::all(tx)).await
+    }
+
+    async fn add_app_secret(
+        &self,
+        app: &AppId,
+        version: VersionNo,
+        sealed: &[u8],
+        at: UnixMillis,
+    ) -> Result<(), StorageError> {
+        let (app, sealed) = (app.clone(), sealed.to_vec());
+        self.owner.transact(move |tx| apps::add_secret(tx, &app, version, &sealed, at)).await
+    }
+
+    async fn app_secret(&self, app: &AppId, version: VersionNo) -> Result<Vec<u8>, StorageError> {
+        let app = app.clone();
+        self.owner.transact(move |tx| apps::secret(tx, &app, version)).await
+    }
+
+    async fn add_credential(&self, credential: &Credential) -> Result<(), StorageError> {
+        let credential = credential.clone();
+        self.owner.transact(move |tx| credentials::add(tx, &credential)).await
+    }
+
+    async fn credentials(&self) -> Result<Vec<Credential>, StorageError> {
+        self.owner.transact(|tx| credentials::all(tx)).await
+    }
+
+    async fn add_credential_version(
+        &self,
+        version: &CredentialVersion,
+        sealed: &[u8],
+    ) -> Result<(), StorageError> {
+        let (version, sealed) = (version.clone(), sealed.to_vec());
+        self.owner.transact(move |tx| credentials::add_version(tx, &version, &sealed)).await
+    }
+
+    async fn credential_versions(
+        &self,
+        credential: &CredentialId,
+    ) -> Result<Vec<CredentialVersion>, StorageError> {
+        let credential = credential.clone();
+        self.owner.transact(move |tx| credentials::versions(tx, &credential)).await
+    }
+
+    async fn sealed_credential(
+        &self,
+        credential: &CredentialId,
+        version: VersionNo,
+    ) -> Result<Vec<u8>, StorageError> {
+        let credential = credential.clone();
+        self.owner.transact(move |tx| credentials::sealed(tx, &credential, version)).await
+    }
+
+    async fn describe_version(&self, version: &CredentialVersion) -> Result<(), StorageError> {
+        let version = version.clone();
+        self.owner.transact(move |tx| credentials::describe(tx, &version)).await
+    }
+
+    async fn activate_version(
+        &self,
+        credential: &CredentialId,
+        version: VersionNo,
+        verification: Verification,
+        at: UnixMillis,
+    ) -> Result<(), StorageError> {
+        let credential = credential.clone();
+        self.owner
+            .transact(move |tx| credentials::activate(tx, &credential, version, verification, at))
+            .await
+    }
+
+    async fn set_version_state(
+        &self,
+        credential: &CredentialId,
+        version: VersionNo,
+        state: VersionState,
+    ) -> Result<(), StorageError> {
+        let credential = credential.clone();
+        let set = move |connection: &mut Connection| {
+            in_transaction(connection, |tx| {
+                credentials::set_state(tx, &credential, version, state)
+            })?;
+            if state == VersionState::Retired { finish_shredding(connection) } else { Ok(()) }
+        };
+        self.owner.run(set).await
+    }
+
+    async fn add_destination(&self, new: NewDestination) -> Result<Destination, StorageError> {
+        self.owner.transact(move |tx| destinations::add(tx, new)).await
+    }
+
+    async fn update_destination(&self, destination: &Destination) -> Result<(), StorageError> {
+        let destination = destination.clone();
+        self.owner.transact(move |tx| destinations::update(tx, &destination)).await
+    }
+
+    async fn destinations(&self) -> Result<Vec<Destination>, StorageError> {
+        self.owner.transact(|tx| destinations::all(tx)).await
+    }
+
+    async fn open_hold(&self, hold: &Hold) -> Result<OpenedHold, StorageError> {
+        let hold = hold.clone();
+        self.owner.transact(move |tx| holds::open(tx, &hold)).await
+    }
+
+    async fn lift_hold(&self, hold: HoldId, lifted: &Lifted) -> Result<bool, StorageError> {
+        let lifted = lifted.clone();
+        self.owner.transact(move |tx| holds::lift(tx, hold, &lifted)).await
+    }
+
+    async fn open_holds(&self) -> Result<Vec<Hold>, StorageError> {
+        self.owner.transact(|tx| holds::all_open(tx)).await
+    }
+
+    async fn holds(&self, limit: u32) -> Result<Vec<Hold>, StorageError> {
+        self.owner.transact(move |tx| holds::newest(tx, limit)).await
+    }
+
+    async fn add_key(&self, key: &AccessKey, sha256: &[u8; 32]) -> Result<(), StorageError> {
+        let (key, sha256) = (key.clone(), *sha256);
+        self.owner.transact(move |tx| keys::add(tx, &key, &sha256)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<(AccessKey, [u8; 32])>, StorageError> {
+        self.owner.transact(|tx| keys::all(tx)).await
+    }
+
+    async fn revoke_key(&self, key: &KeyId, at: UnixMillis) -> Result<bool, StorageError> {
+        let key = key.clone();
+        self.owner.transact(move |tx| keys::revoke(tx, &key, at)).await
+    }
+
+    async fn append_audit(&self, entry: &AuditEntry) -> Result<(), StorageError> {
+        let entry = entry.clone();
+        self.owner.transact(move |tx| audit::append(tx, &entry)).await
+    }
+
+    async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
+        self.owner.transact(move |tx| audit::newest(tx, limit)).await
+    }
+
+    async fn put_once(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, StorageError> {
+        let (name, value) = (name.to_owned(), value.to_vec());
+        self.owner.transact(move |tx| settings::put_once(tx, &name, &value)).await
+    }
+}
+
+/// Removes what the write-ahead log still has of a shredded secret. Done again when a version is
+/// retired again, so that a failure here can be made good by repeating the call.
+fn finish_shredding(connection: &Connection) -> Result<(), StorageError> {
+    if empty_wal(connection)? {
+        return Ok(());
+    }
+    Err(StorageError::Io {
+        doing: "empty the write-ahead log after shredding",
+        cause: "another program is reading registry.sqlite".to_owned(),
+    })
+}
+
+/// Copies the write-ahead log into the file and cuts it to nothing. False if a reader is in the
+/// way: then at once, because whoever waits here keeps every other call waiting too.
+fn empty_wal(connection: &Connection) -> Result<bool, StorageError> {
+    let doing = "empty the write-ahead log";
+    connection.busy_timeout(Duration::ZERO).map_err(sql_failed(doing))?;
+    let busy: bool = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(sql_failed(doing))?;
+    connection.busy_timeout(sqlite::BUSY_TIMEOUT).map_err(sql_failed(doing))?;
+    Ok(!busy)
+}

@@ -1,0 +1,3 @@
+//! What the embedded stores must do, from outside.
+
+mod registry;

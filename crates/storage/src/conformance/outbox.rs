@@ -1,0 +1,1 @@
+//! What every [`crate::Outbox`] must do, whatever it is built on.

@@ -1,0 +1,278 @@
+//! The durable queue of items and the ledger over it.
+
+use async_trait::async_trait;
+use holdfast_model::credential::SignedWith;
+use holdfast_model::fault::Fault;
+use holdfast_model::id::{BatchId, DestinationId, HoldId, ItemId, LaneId, Seq};
+use holdfast_model::item::{Admitted, BatchGroup, LeasedItem};
+use holdfast_model::ledger::{LedgerCounts, LedgerState};
+use holdfast_model::time::{UnixMillis, UnixSeconds};
+use serde::{Deserialize, Serialize};
+
+#[async_trait]
+pub trait Outbox: Send + Sync + 'static {
+    /// Makes all items of the commit durable together and returns when they are. Concurrent
+    /// commits share an fsync. If an idempotency key is given and known, nothing is written.
+    async fn append(&self, commit: Commit) -> Result<Appended, AppendError>;
+
+    /// What was answered to an earlier request with this key, if it is still remembered.
+    async fn remembered(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StorageError>;
+
+    /// Hands out waiting items of a lane, nearest deadline first, and marks them in flight. Leases
+    /// live in memory: a restart returns them.
+    async fn lease(&self, lane: LaneId, ask: LeaseAsk) -> Result<Lease, StorageError>;
+
+    /// Puts leased items back, uncounted. With `not_before` they are deferred until then.
+    async fn release(
+        &self,
+        lane: LaneId,
+        items: &[Seq],
+        not_before: Option<UnixMillis>,
+    ) -> Result<(), StorageError>;
+
+    /// Records, durably and before a request leaves, that these items are about to be sent
+    /// although a repetition would not be deduplicated.
+    async fn record_intent(&self, lane: LaneId, items: &[Seq]) -> Result<(), StorageError>;
+
+    /// Moves leased items to their terminal state, or to `unknown`. The registry row comes first,
+    /// then the acknowledgement in the outbox; both are idempotent by item.
+    async fn settle(&self, lane: LaneId, settlement: Settlement) -> Result<(), StorageError>;
+
+    /// Moves waiting items whose deadline is at or before `due` to `expired`; leased ones are left
+    /// alone. At most `limit` at a time. Returns how many moved.
+    async fn expire_due(
+        &self,
+        lane: LaneId,
+        due: UnixSeconds,
+        at: UnixMillis,
+        reason: ExpiryReason,
+        limit: u32,
+    ) -> Result<u32, StorageError>;
+
+    /// Counts by state. Held items are counted as queued: the outbox knows no holds.
+    async fn counts(&self, lane: LaneId) -> Result<LaneCounts, StorageError>;
+
+    /// Cheap look at what a lane could lease right now.
+    fn peek(&self, lane: LaneId) -> LanePeek;
+
+    /// Calls `wake` whenever items of the lane become leasable. Replaces an earlier one.
+    fn on_available(&self, lane: LaneId, wake: WakeFn);
+
+    /// Sets the most bytes that waiting items of the lane may take on disk.
+    fn set_quota(&self, lane: LaneId, bytes: u64);
+
+    /// Where an item is, as far as the outbox and its terminal rows know.
+    async fn find(&self, item: ItemId) -> Result<Option<FoundItem>, StorageError>;
+
+    async fn dead_letters(
+        &self,
+        filter: &DeadLetterFilter,
+    ) -> Result<Vec<DeadLetter>, StorageError>;
+
+    /// One dead letter or expired item with its fragment.
+    async fn dead_letter(&self, item: ItemId) -> Result<Option<DeadLetter>, StorageError>;
+
+    /// Puts dead letters and expired items back into their lanes, once each: the terminal row and
+    /// the new queue entry change together. `expires_at` of the item stays what it was unless a
+    /// new one is given. Returns those put back.
+    async fn replay(&self, items: &[ItemId], at: UnixMillis) -> Result<Vec<ItemId>, StorageError>;
+
+    /// Items in `unknown`, oldest first.
+    async fn unknown_items(&self, lane: LaneId, limit: u32) -> Result<Vec<Seq>, StorageError>;
+
+    /// Flushes what is buffered (acknowledgements, checkpoint) and stops background work.
+    async fn close(&self) -> Result<(), StorageError>;
+}
+
+pub type WakeFn = Box<dyn Fn() + Send + Sync>;
+
+/// One durable unit: all of it or nothing.
+#[derive(Debug)]
+pub struct Commit {
+    pub items: Vec<NewItem>,
+    pub idempotency: Option<Idempotency>,
+    pub at: UnixMillis,
+}
+
+#[derive(Debug)]
+pub struct NewItem {
+    pub item_id: ItemId,
+    pub lane: LaneId,
+    pub admitted: Admitted,
+    /// Not leased before this time.
+    pub not_before: Option<UnixMillis>,
+}
+
+/// Identifies a request: which key of ours sent it and what it called the request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdempotencyKey(pub String);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    pub key: IdempotencyKey,
+    /// SHA-256 of the request body: the same key with another body is a caller's mistake.
+    pub body_sha256: [u8; 32],
+    /// The answer to give again. Travels in the item's own frame.
+    pub receipt: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    pub body_sha256: [u8; 32],
+    pub receipt: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// The first item has this position; the others follow it without gaps.
+    Stored { first: Seq },
+    /// The idempotency key was known (perhaps since a moment ago); nothing was written.
+    Repeated(Remembered),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// One destination's quota is used up; nobody else is affected. Nothing of the commit was
+    /// written.
+    #[error("lane {lane} holds {used_bytes} of {quota_bytes} bytes")]
+    QuotaExceeded { lane: LaneId, used_bytes: u64, quota_bytes: u64 },
+    /// The disk share for new items is used up. Acknowledgements still have theirs.
+    #[error("the disk has no room left for new items")]
+    DiskFull,
+    /// More waits for the disk than the bound allows.
+    #[error("too many writes are waiting for the disk")]
+    Overloaded,
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A backend failed. The text is for operators and carries no secret and no personal data.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StorageError {
+    #[error("{doing}: {cause}")]
+    Io { doing: &'static str, cause: String },
+    /// Something on disk is not what was written. Never repaired silently.
+    #[error("{what} is damaged: {detail}")]
+    Damaged { what: &'static str, detail: String },
+    #[error("{what} {id} does not exist")]
+    NotFound { what: &'static str, id: String },
+    #[error("{what} {id} exists already")]
+    Exists { what: &'static str, id: String },
+    /// The row changed since it was read.
+    #[error("{what} {id} was changed by somebody else meanwhile")]
+    Conflict { what: &'static str, id: String },
+    /// A rule of the store forbids it, whoever asks and however often.
+    #[error("{what} {id}: {why}")]
+    Refused { what: &'static str, id: String, why: String },
+    #[error("storage is closed")]
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct LeaseAsk {
+    pub max_items: u32,
+    /// The bound where a repeated send of the first item would not be deduplicated at `now`.
+    pub max_unsafe_items: u32,
+    pub max_bytes: u32,
+    pub now: UnixMillis,
+}
+
+/// Leased items share a group and are all of one kind of resend safety.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lease {
+    pub group: BatchGroup,
+    pub items: Vec<LeasedItem>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Settlement {
+    Delivered(DeliveredBatch),
+    /// Dead letters, each with its fault.
+    Rejected {
+        items: Vec<(Seq, Fault)>,
+        at: UnixMillis,
+    },
+    Expired {
+        items: Vec<Seq>,
+        reason: ExpiryReason,
+        at: UnixMillis,
+    },
+    /// Sent, answer lost.
+    Unknown {
+        items: Vec<Seq>,
+        fault: Fault,
+        at: UnixMillis,
+    },
+}
+
+/// Kept for some days as the record of what was delivered with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveredBatch {
+    pub batch: BatchId,
+    pub items: Vec<Seq>,
+    pub signed_with: SignedWith,
+    pub trace_id: Option<String>,
+    pub at: UnixMillis,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiryReason {
+    /// The hold that was open when the deadline passed, if one was.
+    pub hold: Option<HoldId>,
+    /// What would save the item, in words.
+    pub hint: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LaneCounts {
+    /// `held` is always zero here.
+    pub ledger: LedgerCounts,
+    /// Part of `queued`.
+    pub in_flight: u64,
+    /// Part of `queued`.
+    pub deferred: u64,
+    pub queued_bytes: u64,
+    pub first_deadline: Option<UnixSeconds>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LanePeek {
+    pub ready: u64,
+    pub in_flight: u64,
+    /// When the first deferred item becomes ready.
+    pub next_not_before: Option<UnixMillis>,
+    pub first_deadline: Option<UnixSeconds>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundItem {
+    pub item_id: ItemId,
+    pub lane: LaneId,
+    pub state: LedgerState,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct DeadLetterFilter {
+    pub lane: Option<LaneId>,
+    pub fault: Option<String>,
+    /// `Rejected` or `Expired`; both if `None`.
+    pub state: Option<LedgerState>,
+    /// Only items after this one, in order of id: for paging.
+    pub after: Option<ItemId>,
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub item_id: ItemId,
+    pub lane: LaneId,
+    pub destination: Option<DestinationId>,
+    pub event_id: String,
+    pub state: LedgerState,
+    pub fault: Fault,
+    pub at: UnixMillis,
+    pub admitted_at: UnixMillis,
+    pub expires_at: UnixSeconds,
+    /// Only filled when one dead letter is asked for.
+    pub fragment: Option<Vec<u8>>,
+}

@@ -1,0 +1,145 @@
+//! Everything of low rate: apps, credentials, destinations, holds, keys, the audit trail.
+//!
+//! Every call is atomic and durable when it returns. What refers to something that is not there is
+//! [`StorageError::NotFound`], what is there already [`StorageError::Exists`], what a rule below
+//! forbids [`StorageError::Refused`]. The rules are checked by the store and not only by its
+//! callers, because in a cluster several nodes call at once. Secrets arrive sealed by the vault;
+//! nothing here can read them.
+
+use async_trait::async_trait;
+use holdfast_model::access::AccessKey;
+use holdfast_model::credential::{App, Credential, CredentialVersion, Verification, VersionState};
+use holdfast_model::destination::{Destination, DestinationSettings};
+use holdfast_model::hold::{Hold, Lifted};
+use holdfast_model::id::{AppId, AssetId, CredentialId, DestinationId, HoldId, KeyId, VersionNo};
+use holdfast_model::platform::PlatformId;
+use holdfast_model::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+use crate::StorageError;
+
+#[async_trait]
+pub trait Registry: Send + Sync + 'static {
+    /// Stores an app or replaces what is known of it. Its platform never changes, and its
+    /// `secret_version` is not taken from the value: only [`Registry::add_app_secret`] moves it.
+    async fn put_app(&self, app: &App) -> Result<(), StorageError>;
+    async fn apps(&self) -> Result<Vec<App>, StorageError>;
+    /// Stores a new version of the app's secret and makes it the newest. Its number must be the
+    /// next one: `Exists` if it is taken, `Conflict` if it is further on.
+    async fn add_app_secret(
+        &self,
+        app: &AppId,
+        version: VersionNo,
+        sealed: &[u8],
+        at: UnixMillis,
+    ) -> Result<(), StorageError>;
+    async fn app_secret(&self, app: &AppId, version: VersionNo) -> Result<Vec<u8>, StorageError>;
+
+    /// Stores a new credential. Its app, if it names one, must be known.
+    async fn add_credential(&self, credential: &Credential) -> Result<(), StorageError>;
+    async fn credentials(&self) -> Result<Vec<Credential>, StorageError>;
+    /// Stores a new version, which is a candidate. Its number must be the next one:
+    /// [`StorageError::Conflict`] if not.
+    async fn add_credential_version(
+        &self,
+        version: &CredentialVersion,
+        sealed: &[u8],
+    ) -> Result<(), StorageError>;
+    /// Oldest first.
+    async fn credential_versions(
+        &self,
+        credential: &CredentialId,
+    ) -> Result<Vec<CredentialVersion>, StorageError>;
+    /// The sealed secret. `NotFound` once the version is retired.
+    async fn sealed_credential(
+        &self,
+        credential: &CredentialId,
+        version: VersionNo,
+    ) -> Result<Vec<u8>, StorageError>;
+    /// Replaces what is known of a version; the state is changed only by the calls below.
+    async fn describe_version(&self, version: &CredentialVersion) -> Result<(), StorageError>;
+    /// Makes one version active and the one before superseded, together. Only a candidate or a
+    /// superseded version can become active. `verified_at` becomes `at` if it was proved.
+    async fn activate_version(
+        &self,
+        credential: &CredentialId,
+        version: VersionNo,
+        verification: Verification,
+        at: UnixMillis,
+    ) -> Result<(), StorageError>;
+    /// Moves an active version to `superseded`, or any to `retired`, which shreds its ciphertext.
+    /// Moving it to where it is already changes nothing.
+    async fn set_version_state(
+        &self,
+        credential: &CredentialId,
+        version: VersionNo,
+        state: VersionState,
+    ) -> Result<(), StorageError>;
+
+    /// Stores a new destination and gives it a lane number that was never used before.
+    async fn add_destination(&self, new: NewDestination) -> Result<Destination, StorageError>;
+    /// Replaces a destination. Its lane and its platform never change.
+    async fn update_destination(&self, destination: &Destination) -> Result<(), StorageError>;
+    async fn destinations(&self) -> Result<Vec<Destination>, StorageError>;
+
+    /// Opens a hold, unless one with the same scope is open already: then that one is returned.
+    /// Of any number of calls at once exactly one opens it. The empty scope is refused.
+    async fn open_hold(&self, hold: &Hold) -> Result<OpenedHold, StorageError>;
+    /// Lifts an open hold. False if it was not open.
+    async fn lift_hold(&self, hold: HoldId, lifted: &Lifted) -> Result<bool, StorageError>;
+    /// All of them, oldest first; never cut to a bound, because a hold that is left out would let
+    /// its items go.
+    async fn open_holds(&self) -> Result<Vec<Hold>, StorageError>;
+    /// Newest first, open and lifted.
+    async fn holds(&self, limit: u32) -> Result<Vec<Hold>, StorageError>;
+
+    /// Stores a key by its SHA-256. The key itself is never stored. Neither its name nor its hash
+    /// may be taken, not even by a revoked key, and its destinations must be known.
+    async fn add_key(&self, key: &AccessKey, sha256: &[u8; 32]) -> Result<(), StorageError>;
+    /// Revoked ones too.
+    async fn keys(&self) -> Result<Vec<(AccessKey, [u8; 32])>, StorageError>;
+    /// False if there is no such key or it was revoked before.
+    async fn revoke_key(&self, key: &KeyId, at: UnixMillis) -> Result<bool, StorageError>;
+
+    /// Adds to the trail, which can neither be changed nor shortened. Very long texts are cut.
+    async fn append_audit(&self, entry: &AuditEntry) -> Result<(), StorageError>;
+    /// Newest first.
+    async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError>;
+
+    /// Small values that belong to the installation: vault canary, epoch. Insert-if-absent; returns
+    /// what is stored now.
+    async fn put_once(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, StorageError>;
+}
+
+#[derive(Debug, Clone)]
+pub struct NewDestination {
+    pub id: DestinationId,
+    pub platform: PlatformId,
+    pub asset: AssetId,
+    pub credential: CredentialId,
+    pub standby: Vec<CredentialId>,
+    pub settings: DestinationSettings,
+    pub created_at: UnixMillis,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenedHold {
+    /// This call opened it: whoever gets this answer alerts.
+    New,
+    /// A hold with this scope was open already.
+    Already(Hold),
+}
+
+/// Who did what, when and why. Secret-free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    pub at: UnixMillis,
+    /// Key name, `admin-socket`, or `holdfast` for what the gateway did by itself.
+    pub actor: String,
+    /// `credential.activate`, `hold.lift`, …
+    pub action: String,
+    /// What it was done to: `credential:shop/2`.
+    pub subject: String,
+    /// Free of secrets; usually a reason or a fingerprint.
+    pub detail: String,
+}

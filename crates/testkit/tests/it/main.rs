@@ -1,0 +1,4 @@
+//! The harness against real processes.
+
+#[cfg(target_os = "linux")]
+mod process;

@@ -1,0 +1,5 @@
+//! The rules of the workspace, held against the workspace itself.
+
+mod directions;
+mod purity;
+mod texts;
