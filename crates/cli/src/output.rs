@@ -1,6 +1,6 @@
 //! What is printed: data on standard output, everything else on standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use serde::Serialize;
 
@@ -44,11 +44,6 @@ impl Output {
             self.line(line);
         }
     }
-}
-
-/// Whether colors may be used on standard output.
-pub fn colors_allowed() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Columns as wide as their widest cell, two spaces between them. Ids go last, so that nothing

@@ -25,5 +25,6 @@ pub mod services;
 mod state;
 
 pub use clock::Clock;
+pub use http::{RouteInfo, router, routes};
 pub use serve::{ADMIN_SOCKET, Running, StartError, start};
 pub use state::Gateway;

@@ -184,7 +184,8 @@ impl World {
         self.random
     }
 
-    /// The misbehaviours that apply to this request, each spent by one.
+    /// The misbehaviours that apply to this request: slowness and poison beside at most one other,
+    /// in the order in which the rules were made. Each is spent by one.
     pub fn misbehaviours(&mut self, asset: &str) -> Vec<Misbehaviour> {
         let mut chosen = Vec::new();
         for position in 0..self.rules.len() {
@@ -193,6 +194,11 @@ impl World {
                 continue;
             }
             let (percent, what) = (u64::from(rule.percent), rule.what.clone());
+            let is_exclusive =
+                |what: &Misbehaviour| !matches!(what, Misbehaviour::Slow { .. } | Misbehaviour::Poison { .. });
+            if is_exclusive(&what) && chosen.iter().any(is_exclusive) {
+                continue;
+            }
             if percent < 100 && self.toss() % 100 >= percent {
                 continue;
             }

@@ -125,13 +125,22 @@ mod tests {
     async fn a_refusal_names_the_field_and_repeats_no_value() {
         let token = format!("EAA{}", "b".repeat(120));
         for (body, expected) in [
-            (format!(r#"{{"inner":{{"yes":"{token}"}}}}"#), "422 holdfast.invalid_value inner.yes: invalid type: string, expected a boolean"),
-            (format!(r#"{{"text":["{token}"]}}"#), "text: invalid type: sequence, expected a string"),
+            (
+                format!(r#"{{"inner":{{"yes":"{token}"}}}}"#),
+                "422 holdfast.invalid_value inner.yes: invalid type: string, expected a boolean",
+            ),
+            (
+                format!(r#"{{"text":["{token}"]}}"#),
+                "text: invalid type: sequence, expected a string",
+            ),
             (format!(r#"{{"name":"{token}"}}"#), "name: destination"),
             (format!(r#"{{"{token}":1}}"#), "unknown field"),
             (r#"{"text":7}"#.to_owned(), "text: invalid type: integer, expected a string"),
             (format!("\"{token}\""), "body: invalid type: string, expected struct Sample"),
-            ("{\"text\":\n]}".to_owned(), "400 holdfast.malformed_json the body is not valid JSON at line 2, column 1: expected value"),
+            (
+                "{\"text\":\n]}".to_owned(),
+                "400 holdfast.malformed_json the body is not valid JSON at line 2, column 1: expected value",
+            ),
             ("{".to_owned(), "column 1: it ends too early"),
             ("{} x".to_owned(), "trailing characters"),
         ] {

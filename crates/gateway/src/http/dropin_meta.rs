@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use holdfast_model::platform::PlatformId;
 

@@ -56,10 +56,6 @@ impl ApiError {
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "holdfast.invalid_value", message)
     }
-
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
 }
 
 impl From<IngestError> for ApiError {
@@ -153,7 +149,10 @@ mod tests {
         assert_eq!(body["error"]["fault"], "holdfast.unauthorized");
 
         let (head, body) = shown(IngestError::DiskFull.into()).await;
-        assert_eq!((head.status().as_u16(), &head.headers()["retry-after"]), (503, &HeaderValue::from(60)));
+        assert_eq!(
+            (head.status().as_u16(), &head.headers()["retry-after"]),
+            (503, &HeaderValue::from(60))
+        );
         assert_eq!(body["error"]["message"], "the disk has no room left for new items");
     }
 

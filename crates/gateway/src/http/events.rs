@@ -22,12 +22,12 @@ use super::HttpState;
 use super::auth::Caller;
 use super::error::{ApiError, json};
 use crate::directory::Snapshot;
+use crate::ingest::IngestError;
 use crate::ingest::idempotency::{self, Repeatable};
 use crate::ingest::source::Source;
 use crate::ingest::stream::{self, StreamAnswer};
 use crate::ingest::targets::{self, Target};
 use crate::ingest::unit::{self, Found, UnitAnswer};
-use crate::ingest::IngestError;
 use crate::state::Gateway;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -133,11 +133,7 @@ impl Call<'_> {
         source.whole(settings.max_body_bytes.0, patience).await
     }
 
-    async fn stream_arrived(
-        &self,
-        targets: &[Target],
-        body: Bytes,
-    ) -> Result<Taken, IngestError> {
+    async fn stream_arrived(&self, targets: &[Target], body: Bytes) -> Result<Taken, IngestError> {
         let answer = stream::take(self.gateway, targets, &mut Source::arrived(body)).await?;
         Ok(Taken { whole: true, ..streamed(answer) })
     }

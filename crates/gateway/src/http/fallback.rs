@@ -94,7 +94,11 @@ mod tests {
             ("GET", "/v1/broken", 500, "holdfast.internal"),
         ] {
             let (answered, body) = ask(method, path).await;
-            assert_eq!((answered, &body["error"]["fault"]), (status, &Value::from(fault)), "{path}");
+            assert_eq!(
+                (answered, &body["error"]["fault"]),
+                (status, &Value::from(fault)),
+                "{path}"
+            );
         }
         for (method, path, status, code) in [
             ("GET", "/v25.0/me", 404, 2500),

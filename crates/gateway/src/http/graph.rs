@@ -81,10 +81,8 @@ impl GraphError {
 
     pub fn forbidden() -> Self {
         let message = "(#200) The key's role may not send events";
-        Self::new(StatusCode::FORBIDDEN, PERMISSION, message).explained(
-            "holdfast.forbidden",
-            "Sending needs a key with the role ingest or admin.",
-        )
+        Self::new(StatusCode::FORBIDDEN, PERMISSION, message)
+            .explained("holdfast.forbidden", "Sending needs a key with the role ingest or admin.")
     }
 
     pub fn too_many_requests(wait_s: u32) -> Self {
@@ -151,10 +149,8 @@ impl GraphError {
     pub fn unknown_path(path: &str) -> Self {
         let shown: String = path.chars().take(120).collect();
         let message = format!("Unknown path components: {shown}");
-        Self::new(StatusCode::NOT_FOUND, UNKNOWN_PATH, message).explained(
-            "holdfast.not_found",
-            "Holdfast answers POST /{version}/{asset}/events.",
-        )
+        Self::new(StatusCode::NOT_FOUND, UNKNOWN_PATH, message)
+            .explained("holdfast.not_found", "Holdfast answers POST /{version}/{asset}/events.")
     }
 
     pub fn method(method: &str, asset: &str) -> Self {
@@ -182,7 +178,8 @@ impl From<IngestError> for GraphError {
             IngestError::RequestKey(rejection) => rejection.code,
             _ => (PARAMETER, None),
         };
-        let message = if transient { "Service temporarily unavailable" } else { "Invalid parameter" };
+        let message =
+            if transient { "Service temporarily unavailable" } else { "Invalid parameter" };
         let refused = Self::new(status, code, format!("(#{code}) {message}"))
             .explained(refusal.fault, error.to_string());
         Self { subcode, is_transient: transient, retry_after_s: refusal.retry_after_s, ..refused }

@@ -82,9 +82,11 @@ pub fn routes() -> impl Iterator<Item = &'static RouteInfo> {
 pub fn router(gateway: Arc<Gateway>) -> Router {
     let per_second = gateway.settings.ingest.max_requests_per_second_per_key;
     let state = HttpState { gateway: gateway.clone(), rates: Arc::new(Rates::new(per_second)) };
+    // The handlers check roles too; this comes before a body is read and knows no exception.
+    let authorize = axum::middleware::from_fn_with_state(gateway.clone(), auth::authorize);
     own_router()
         .with_state(state)
-        .merge(operate::router().with_state(gateway))
+        .merge(operate::router().route_layer(authorize).with_state(gateway))
         .fallback(fallback::not_found)
         .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(axum::middleware::from_fn(fallback::catch_panic))

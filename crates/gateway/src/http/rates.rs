@@ -31,11 +31,12 @@ impl Rates {
         let Some(interval_us) = self.interval_us else { return Ok(()) };
         let now_us = now.0.saturating_mul(1_000);
         let mut wait_us = 0;
-        let taken = self.bucket(key).fetch_update(Ordering::Relaxed, Ordering::Relaxed, |empty_at| {
-            let filled = empty_at.max(now_us).saturating_add(interval_us);
-            wait_us = filled.saturating_sub(now_us.saturating_add(BURST_US));
-            (wait_us == 0).then_some(filled)
-        });
+        let taken =
+            self.bucket(key).fetch_update(Ordering::Relaxed, Ordering::Relaxed, |empty_at| {
+                let filled = empty_at.max(now_us).saturating_add(interval_us);
+                wait_us = filled.saturating_sub(now_us.saturating_add(BURST_US));
+                (wait_us == 0).then_some(filled)
+            });
         match taken {
             Ok(_) => Ok(()),
             Err(_) => Err(u32::try_from(wait_us.div_ceil(1_000_000)).unwrap_or(u32::MAX)),

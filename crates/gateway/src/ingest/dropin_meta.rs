@@ -49,13 +49,12 @@ pub async fn read(
 }
 
 fn json(body: &[u8], max_events: usize) -> Result<Posted, IngestError> {
-    let text = std::str::from_utf8(body)
-        .map_err(|e| IngestError::NotUtf8 { offset: e.valid_up_to() })?;
+    let text =
+        std::str::from_utf8(body).map_err(|e| IngestError::NotUtf8 { offset: e.valid_up_to() })?;
     let mut reader = Reader::new(max_events);
     // Not a map of ours: the order of events matters, and a key that comes twice must be noticed.
-    let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| {
-        if error.is_data() { NOT_AN_OBJECT } else { malformed(&error) }
-    })?;
+    let fields: Fields<'_> = serde_json::from_str(text)
+        .map_err(|error| if error.is_data() { NOT_AN_OBJECT } else { malformed(&error) })?;
     for (name, value) in fields.0 {
         match name.as_ref() {
             "data" => reader.data(value.get())?,
@@ -287,7 +286,8 @@ mod tests {
         let repeated = format!("data={}&data={}&{agent}&access_token=k", encode(ONE), encode(TWO));
         check(FORM, &repeated, Some("k"));
         // Python, asynchronous.
-        let asynchronous = format!("{agent}&data={}&access_token=k&appsecret_proof=ab", encode(&array));
+        let asynchronous =
+            format!("{agent}&data={}&access_token=k&appsecret_proof=ab", encode(&array));
         check(FORM, &asynchronous, Some("k"));
         // Ruby, PHP.
         check(FORM, &format!("data%5B%5D={}&data[]={}&{agent}", encode(ONE), encode(TWO)), None);

@@ -86,10 +86,9 @@ const fn later(status: u16, fault: &'static str, hint: &'static str, seconds: u3
 impl IngestError {
     pub fn refusal(&self) -> Refusal {
         match self {
-            Self::QuotaExceeded { .. }
-            | Self::DiskFull
-            | Self::Overloaded
-            | Self::Storage(_) => self.storage_refusal(),
+            Self::QuotaExceeded { .. } | Self::DiskFull | Self::Overloaded | Self::Storage(_) => {
+                self.storage_refusal()
+            }
             Self::NoDestination
             | Self::TooManyDestinations { .. }
             | Self::UnknownDestination { .. }

@@ -70,11 +70,15 @@ mod tests {
 
     #[test]
     fn forms_are_read_as_browsers_write_them() {
-        let expected = [("a", "1 2"), ("b[]", "ä&="), ("c", ""), ("d", ""), ("e", "100%"), ("f", "%zz=x")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let expected =
+            [("a", "1 2"), ("b[]", "ä&="), ("c", ""), ("d", ""), ("e", "100%"), ("f", "%zz=x")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(read("a=1+2&b%5B%5D=%C3%A4%26%3d&&c=&d&e=100%&f=%zz=x"), expected);
         assert_eq!(read(""), []);
-        assert_eq!(query_value(Some("x=1&destination=a%2Cb"), "destination").as_deref(), Some("a,b"));
+        assert_eq!(
+            query_value(Some("x=1&destination=a%2Cb"), "destination").as_deref(),
+            Some("a,b")
+        );
         assert_eq!(query_value(Some("x=%ff&y=2"), "y").as_deref(), Some("2"));
         assert_eq!(query_value(None, "y"), None);
     }

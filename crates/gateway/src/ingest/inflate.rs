@@ -99,7 +99,8 @@ mod tests {
     fn one_piece_grows_to_a_bounded_size() {
         let bomb = gzip(&vec![0; 64 << 20]);
         let mut inflate = Inflate::new();
-        let most = bomb.chunks(MAX_PIECE_BYTES).map(|piece| inflate.feed(piece).unwrap().len()).max();
+        let most =
+            bomb.chunks(MAX_PIECE_BYTES).map(|piece| inflate.feed(piece).unwrap().len()).max();
         assert!(most.is_some_and(|bytes| bytes < 2 << 20), "{most:?}");
     }
 }

@@ -29,10 +29,6 @@ struct Line {
 }
 
 impl Chunk {
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
-
     /// Index of the first line.
     pub fn first_index(&self) -> Option<u64> {
         self.lines.first().map(|line| line.index)
@@ -60,13 +56,7 @@ pub struct Lines {
 
 impl Lines {
     pub fn new(max_line_bytes: usize) -> Self {
-        Self {
-            chunk: Chunk::default(),
-            start: 0,
-            too_long: false,
-            next_index: 0,
-            max_line_bytes,
-        }
+        Self { chunk: Chunk::default(), start: 0, too_long: false, next_index: 0, max_line_bytes }
     }
 
     /// Number of the first line that was not handed out.
@@ -218,7 +208,8 @@ mod tests {
         let lengths: Vec<_> = chunks(many.as_bytes(), 8_192, 100).iter().map(Vec::len).collect();
         assert_eq!(lengths, [1_000, 1_000, 500]);
         let long = format!("{}\n", "x".repeat(1 << 20)).repeat(9);
-        let lengths: Vec<_> = chunks(long.as_bytes(), 65_536, 2 << 20).iter().map(Vec::len).collect();
+        let lengths: Vec<_> =
+            chunks(long.as_bytes(), 65_536, 2 << 20).iter().map(Vec::len).collect();
         assert_eq!(lengths, [4, 4, 1]);
     }
 

@@ -179,8 +179,7 @@ mod tests {
     }
 
     fn gzip(plain: &[u8]) -> Vec<u8> {
-        let mut encoder =
-            flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(plain).unwrap();
         encoder.finish().unwrap()
     }

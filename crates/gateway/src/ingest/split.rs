@@ -64,8 +64,8 @@ const NOT_EVENTS: IngestError = IngestError::Shape {
 
 /// The body as text without what surrounds it. Some tools put a byte order mark first.
 fn utf8(body: &[u8]) -> Result<&str, IngestError> {
-    let text = std::str::from_utf8(body)
-        .map_err(|e| IngestError::NotUtf8 { offset: e.valid_up_to() })?;
+    let text =
+        std::str::from_utf8(body).map_err(|e| IngestError::NotUtf8 { offset: e.valid_up_to() })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text).trim_matches([' ', '\t', '\r', '\n']))
 }
 
@@ -189,13 +189,7 @@ struct Top<'a> {
 
 impl Top<'_> {
     fn new(max_events: usize) -> Self {
-        Self {
-            data: None,
-            keys: Vec::new(),
-            max_events,
-            data_twice: false,
-            too_many_keys: false,
-        }
+        Self { data: None, keys: Vec::new(), max_events, data_twice: false, too_many_keys: false }
     }
 }
 

@@ -61,9 +61,8 @@ pub fn of_asset(
     asset: &str,
 ) -> Vec<Arc<Destination>> {
     let Ok(asset) = AssetId::new(asset) else { return Vec::new() };
-    let allowed = |destination: &&Arc<Destination>| {
-        key.is_none_or(|key| key.may_send_to(&destination.id))
-    };
+    let allowed =
+        |destination: &&Arc<Destination>| key.is_none_or(|key| key.may_send_to(&destination.id));
     let all = snapshot.destinations_of_asset(platform, &asset);
     all.iter().filter(allowed).take(MAX_DESTINATIONS).cloned().collect()
 }

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use holdfast_delivery::LaneState;
-use holdfast_model::id::{DestinationId, LaneId};
+use holdfast_model::id::LaneId;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -101,9 +101,4 @@ impl Lanes {
         self.tracker.close();
         self.tracker.wait().await;
     }
-}
-
-/// A name for log lines: the destination, never an asset or token.
-pub(crate) fn label(id: &DestinationId) -> &str {
-    id.as_str()
 }

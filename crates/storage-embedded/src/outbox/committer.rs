@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use holdfast_model::id::Seq;
-use holdfast_storage::{AppendError, Appended, Remembered, StorageError};
+use holdfast_storage::{AppendError, Appended, StorageError};
 use tokio::sync::oneshot;
 
 use super::frame::{self, FRAME_HEAD, Header, Kind, SEQ_OFFSET};
@@ -326,6 +326,3 @@ fn record_length(bytes: &[u8]) -> Option<usize> {
 fn fail(job: Job, error: AppendError) {
     let _ = job.done.send(Err(error));
 }
-
-/// For the signature of [`Appended::Repeated`].
-pub type RememberedResult = Result<Remembered, StorageError>;

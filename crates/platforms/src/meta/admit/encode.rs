@@ -1,43 +1,48 @@
 //! Writing a fragment: compact JSON straight into its bytes.
 
-use sha2::{Digest, Sha256};
+use super::json::plain_until;
+use super::sha256::sha256;
 
-use super::json::plain_prefix;
+/// Two hexadecimal digits for every byte.
+const HEX: [[u8; 2]; 256] = {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    table
+};
 
 /// A text in quotes, escaped where it must be.
 pub fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let mut rest = text.as_bytes();
+    let bytes = text.as_bytes();
+    let mut written = 0;
     loop {
-        let (plain, special) = rest.split_at(plain_prefix(rest));
-        out.extend_from_slice(plain);
-        let Some((first, after)) = special.split_first() else { break };
-        match first {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *first]),
-            control => {
+        let end = plain_until(bytes, written);
+        out.extend_from_slice(&bytes[written..end]);
+        match bytes.get(end) {
+            None => break,
+            Some(special @ (b'"' | b'\\')) => out.extend_from_slice(&[b'\\', *special]),
+            Some(control) => {
                 out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[hex_digit(control >> 4), hex_digit(control & 15)]);
+                out.extend_from_slice(&HEX[usize::from(*control)]);
             }
         }
-        rest = after;
+        written = end + 1;
     }
     out.push(b'"');
 }
 
 /// The SHA-256 of a text, in quotes, in lower-case hexadecimal.
 pub fn hash(out: &mut Vec<u8>, text: &str) {
-    let digest: [u8; 32] = Sha256::digest(text).into();
     let mut quoted = [b'"'; 66];
-    for (at, byte) in digest.into_iter().enumerate() {
-        quoted[1 + 2 * at] = hex_digit(byte >> 4);
-        quoted[2 + 2 * at] = hex_digit(byte & 15);
+    for (digits, byte) in quoted[1..65].chunks_exact_mut(2).zip(sha256(text.as_bytes())) {
+        digits.copy_from_slice(&HEX[usize::from(byte)]);
     }
     out.extend_from_slice(&quoted);
-}
-
-/// Without a table, so that the compiler turns many at once.
-fn hex_digit(nibble: u8) -> u8 {
-    nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
 }
 
 /// The key of a member and its colon, with a comma before it unless it is the object's first.

@@ -24,6 +24,7 @@ mod reader;
 mod refusal;
 mod request_keys;
 mod rules;
+mod sha256;
 mod user_data;
 mod user_keys;
 mod warnings;

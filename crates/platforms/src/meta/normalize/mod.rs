@@ -138,7 +138,11 @@ pub fn is_space(c: char) -> bool {
 }
 
 pub fn trim(text: &str) -> &str {
-    text.trim_matches(is_space)
+    // Most values begin and end with a visible ASCII character.
+    match text.as_bytes() {
+        [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim_matches(is_space),
+    }
 }
 
 fn lower(text: &str) -> Cow<'_, str> {

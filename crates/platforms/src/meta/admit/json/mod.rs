@@ -8,7 +8,12 @@
 //! It is stricter in two points, because one such event could make the platform refuse a whole
 //! batch: duplicate keys, and halves of surrogate pairs.
 
+mod text;
+
 use std::borrow::Cow;
+
+pub use text::plain_until;
+use text::{hex_unit, unescape};
 
 /// Deepest nesting inside an event. Real events have four levels; recursion needs a bound.
 pub const MAX_DEPTH: usize = 32;
@@ -163,8 +168,9 @@ impl<'a> Scanner<'a> {
 
     /// A text, borrowed where it has no escapes.
     pub fn text(&mut self) -> Result<Cow<'a, str>, Flaw> {
-        let (raw, has_escapes) = self.raw_text()?;
-        let inner = &raw[1..raw.len() - 1];
+        let start = self.at + 1;
+        let has_escapes = self.skip_text()?;
+        let inner = &self.text[start..self.at - 1];
         Ok(if has_escapes { Cow::Owned(unescape(inner)) } else { Cow::Borrowed(inner) })
     }
 
@@ -217,7 +223,7 @@ impl<'a> Scanner<'a> {
             Kind::Null => self.null()?,
             Kind::Bool => drop(self.boolean()?),
             Kind::Number => drop(self.number()?),
-            Kind::Text => drop(self.raw_text()?),
+            Kind::Text => drop(self.skip_text()?),
             Kind::List => {
                 self.copy_list(out, keys)?;
                 return Ok(kind);
@@ -275,15 +281,19 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A text as it is written, with its quotes, and whether it has escapes. They are checked.
-    fn raw_text(&mut self) -> Result<(&'a str, bool), Flaw> {
-        let start = self.at;
+    /// Passes a text with its quotes and tells whether it has escapes. They are checked.
+    fn skip_text(&mut self) -> Result<bool, Flaw> {
+        let bytes = self.text.as_bytes();
         let mut has_escapes = false;
         self.at += 1;
         loop {
-            self.at += plain_prefix(&self.text.as_bytes()[self.at..]);
-            match self.byte() {
-                Some(b'"') => break,
+            let end = plain_until(bytes, self.at);
+            self.at = end;
+            match bytes.get(end) {
+                Some(b'"') => {
+                    self.at = end + 1;
+                    return Ok(has_escapes);
+                }
                 Some(b'\\') => {
                     has_escapes = true;
                     self.escape()?;
@@ -291,8 +301,6 @@ impl<'a> Scanner<'a> {
                 _ => return Err(self.unexpected("the closing quote of a text")),
             }
         }
-        self.at += 1;
-        Ok((&self.text[start..self.at], has_escapes))
     }
 
     fn escape(&mut self) -> Result<(), Flaw> {
@@ -359,70 +367,6 @@ impl<'a> Scanner<'a> {
     fn unexpected(&self, expected: &'static str) -> Flaw {
         Flaw::Unexpected { at: self.at, expected }
     }
-}
-
-/// How many bytes come before the first quote, backslash or control character. Eight at a time:
-/// most of an event is text.
-pub fn plain_prefix(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    // The lowest marked bit is exact; a borrow can only disturb bytes above it.
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let mut at = 0;
-    while let Some(chunk) = bytes.get(at..at + 8).and_then(|chunk| chunk.try_into().ok()) {
-        let word = u64::from_le_bytes(chunk);
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = controls
-            | zero_bytes(word ^ (ONES * u64::from(b'"')))
-            | zero_bytes(word ^ (ONES * u64::from(b'\\')));
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let is_special = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
-    at + bytes[at..].iter().position(is_special).unwrap_or(bytes.len() - at)
-}
-
-/// The text that checked escapes stand for.
-fn unescape(inner: &str) -> String {
-    let mut out = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some((plain, escaped)) = rest.split_once('\\') {
-        out.push_str(plain);
-        let (character, length) = unescape_one(escaped);
-        out.push(character);
-        rest = &escaped[length..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The character behind a backslash, and how many bytes it was written in.
-fn unescape_one(escaped: &str) -> (char, usize) {
-    let bytes = escaped.as_bytes();
-    let character = match bytes.first() {
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'u') => {
-            let high = hex_unit(bytes.get(1..5)).unwrap_or_default();
-            if !(0xD800..0xDC00).contains(&high) {
-                return (char::from_u32(high).unwrap_or_default(), 5);
-            }
-            let low = hex_unit(bytes.get(7..11)).unwrap_or_default();
-            let joined = 0x10000 + ((high - 0xD800) << 10) + (low & 0x3FF);
-            return (char::from_u32(joined).unwrap_or_default(), 11);
-        }
-        other => other.map_or('\\', |b| char::from(*b)),
-    };
-    (character, 1)
-}
-
-fn hex_unit(digits: Option<&[u8]>) -> Option<u32> {
-    digits?.iter().try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
 }
 
 #[cfg(test)]
@@ -559,12 +503,6 @@ mod tests {
             let written = serde_json::to_string(&text).unwrap();
             let mut scanner = Scanner::new(&written);
             prop_assert_eq!(scanner.text().unwrap(), text);
-        }
-
-        #[test]
-        fn the_plain_prefix_is_exact(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            let slow = bytes.iter().take_while(|b| **b >= 0x20 && **b != b'"' && **b != b'\\').count();
-            prop_assert_eq!(plain_prefix(&bytes), slow);
         }
     }
 
