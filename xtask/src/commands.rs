@@ -13,7 +13,11 @@ struct Command {
 
 const COMMANDS: &[Command] = &[
     Command { name: "check", about: "check the rules of the workspace", run: check::run },
-    Command { name: "gen", about: "write the generated documents (--check: are they fresh?)", run: generate::run },
+    Command {
+        name: "gen",
+        about: "write the generated documents (--check: are they fresh?)",
+        run: generate::run,
+    },
 ];
 
 /// Exit code for a command line that makes no sense, as in most command-line programs.

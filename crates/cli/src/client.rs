@@ -73,9 +73,8 @@ impl Client {
             request = request.bearer_auth(key);
         }
         if let Some(body) = body {
-            request = request
-                .header("content-type", "application/json")
-                .body(serde_json::to_vec(body)?);
+            request =
+                request.header("content-type", "application/json").body(serde_json::to_vec(body)?);
         }
         let answer = request.send().await.map_err(|e| Failure::Unreachable {
             at: self.at.clone(),

@@ -20,8 +20,9 @@ pub fn read(file: Option<&PathBuf>, variable: Option<&String>) -> anyhow::Result
             return Err(Failure::Usage("name a file or a variable, not both".to_owned()).into());
         }
         (None, None) => return Ok(None),
-        (None, Some(variable)) => std::env::var(variable)
-            .map_err(|_| Failure::Usage(format!("the variable {variable} is not set or not text")))?,
+        (None, Some(variable)) => std::env::var(variable).map_err(|_| {
+            Failure::Usage(format!("the variable {variable} is not set or not text"))
+        })?,
         (Some(file), None) if file.as_os_str() == "-" => from_stdin()?,
         (Some(file), None) => {
             let opened = std::fs::File::open(file)

@@ -10,10 +10,18 @@ use crate::lint::Severity;
 /// What to do with a candidate, and why, in a sentence for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Activation {
-    Activate { verification: Verification, why: String },
+    Activate {
+        verification: Verification,
+        why: String,
+    },
     /// Nobody answered: try again later.
-    Keep { why: String },
-    Refuse { fault: Option<Fault>, why: String },
+    Keep {
+        why: String,
+    },
+    Refuse {
+        fault: Option<Fault>,
+        why: String,
+    },
 }
 
 /// Weighs what the probes on the bound assets said.
@@ -27,7 +35,8 @@ pub fn decide_activation(lint: &Lint, probes: &[(ProbeKind, ProbeReading)]) -> A
     let readings = || probes.iter().map(|(_, reading)| reading);
     let first = |answer| readings().find(|reading| reading.answer == answer);
     let proved_on_asset = probes.iter().any(|(kind, reading)| {
-        reading.answer == ProbeAnswer::Proved && matches!(kind, ProbeKind::Asset | ProbeKind::Quality)
+        reading.answer == ProbeAnswer::Proved
+            && matches!(kind, ProbeKind::Asset | ProbeKind::Quality)
     });
     if let Some(refuted) = first(ProbeAnswer::Refuted) {
         let cause = refuted.fault.as_ref().map_or("", |fault| fault.summary.as_str());
@@ -47,9 +56,10 @@ pub fn decide_activation(lint: &Lint, probes: &[(ProbeKind, ProbeReading)]) -> A
     if probes.is_empty() {
         return Activation::Activate {
             verification: Verification::Untried,
-            why: "No destination uses it yet, so there is nothing to probe it on; its first use is \
+            why:
+                "No destination uses it yet, so there is nothing to probe it on; its first use is \
                   the proof."
-                .to_owned(),
+                    .to_owned(),
         };
     }
     if first(ProbeAnswer::Silent).is_some() && first(ProbeAnswer::Proved).is_none() {
@@ -61,8 +71,9 @@ pub fn decide_activation(lint: &Lint, probes: &[(ProbeKind, ProbeReading)]) -> A
     }
     Activation::Activate {
         verification: Verification::Unprobeable,
-        why: "This kind of token cannot be probed; the first delivery, a single event, is the proof."
-            .to_owned(),
+        why:
+            "This kind of token cannot be probed; the first delivery, a single event, is the proof."
+                .to_owned(),
     }
 }
 
@@ -73,8 +84,11 @@ mod tests {
     use holdfast_platforms::Learned;
 
     fn check(answers: &[ProbeAnswer], expected: fn(&Activation) -> bool) {
-        let reading =
-            |answer: &ProbeAnswer| ProbeReading { answer: *answer, fault: None, learned: Learned::default() };
+        let reading = |answer: &ProbeAnswer| ProbeReading {
+            answer: *answer,
+            fault: None,
+            learned: Learned::default(),
+        };
         let readings: Vec<_> =
             answers.iter().map(|answer| (ProbeKind::Asset, reading(answer))).collect();
         let lint = crate::lint("EAABsbCS1iHg", PlatformId::Meta, None);
@@ -85,14 +99,19 @@ mod tests {
     #[test]
     fn evidence_is_weighed() {
         use ProbeAnswer::{Proved, Refuted, Silent, Unprobeable};
-        let proved = |a: &Activation| matches!(a, Activation::Activate { verification: Verification::Proved, .. });
-        let unverified =
-            |a: &Activation| matches!(a, Activation::Activate { verification: Verification::Unprobeable, .. });
+        let proved = |a: &Activation| {
+            matches!(a, Activation::Activate { verification: Verification::Proved, .. })
+        };
+        let unverified = |a: &Activation| {
+            matches!(a, Activation::Activate { verification: Verification::Unprobeable, .. })
+        };
         check(&[Proved], proved);
         check(&[Unprobeable, Proved, Silent], proved);
         check(&[Proved, Refuted], |a| matches!(a, Activation::Refuse { .. }));
         check(&[Unprobeable, Unprobeable], unverified);
         check(&[Unprobeable, Silent], |a| matches!(a, Activation::Keep { .. }));
-        check(&[], |a| matches!(a, Activation::Activate { verification: Verification::Untried, .. }));
+        check(&[], |a| {
+            matches!(a, Activation::Activate { verification: Verification::Untried, .. })
+        });
     }
 }

@@ -100,7 +100,8 @@ mod tests {
             parse_http_date("Tue, 29 Feb 2000 00:00:00 GMT"),
             Some(UnixMillis(951_782_400_000))
         );
-        for bad in ["", "yesterday", "Tue, 14 Foo 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13 GMT"] {
+        for bad in ["", "yesterday", "Tue, 14 Foo 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13 GMT"]
+        {
             assert_eq!(parse_http_date(bad), None, "{bad:?}");
         }
     }

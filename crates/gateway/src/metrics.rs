@@ -3,7 +3,6 @@
 //! Names and meanings are listed in `docs/metrics.md`. Labels are bounded: destinations, fault
 //! names and HTTP statuses, never ids, assets or anything a caller chose freely.
 
-
 use holdfast_model::destination::Destination;
 use holdfast_model::platform::PlatformId;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -103,7 +102,11 @@ impl Metrics {
         r.register("delivery_attempts", "Requests sent to platforms", self.attempts.clone());
         r.register("items_delivered", "Items platforms accepted", self.delivered.clone());
         r.register("items_rejected", "Items dead-lettered after acceptance", self.rejected.clone());
-        r.register("items_expired", "Items that passed their deadline in hand", self.expired.clone());
+        r.register(
+            "items_expired",
+            "Items that passed their deadline in hand",
+            self.expired.clone(),
+        );
         r.register("holds_opened", "Holds opened", self.holds_opened.clone());
         r.register("holds_lifted", "Holds lifted", self.holds_lifted.clone());
         r.register("ledger_items", "Items by destination and ledger state", self.ledger.clone());
@@ -115,7 +118,11 @@ impl Metrics {
             "When the first waiting item expires; 0 if none does",
             self.first_deadline.clone(),
         );
-        r.register("clock_trusted", "1 while the wall clock agrees with the platforms", self.clock_trusted.clone());
+        r.register(
+            "clock_trusted",
+            "1 while the wall clock agrees with the platforms",
+            self.clock_trusted.clone(),
+        );
     }
 
     pub fn requests(&self, status: u16) {
@@ -197,4 +204,3 @@ impl Metrics {
 fn by(destination: &Destination) -> ByDestination {
     ByDestination { destination: destination.id.to_string() }
 }
-

@@ -73,7 +73,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 
     let vault = Arc::new(Vault::new(master_key(&settings)?));
     let registry = Arc::new(EmbeddedRegistry::open(&dir)?);
-    check_canary(&vault, &*registry).await?;
+    check_canary(&vault, &registry).await?;
     let outbox = Arc::new(open_outbox(&settings, &clock, vault.clone())?);
 
     let timeout = Duration::from_millis(settings.delivery.request_timeout_ms);
@@ -125,7 +125,10 @@ impl Running {
             }
         };
         if tokio::time::timeout(drain, finish).await.is_err() {
-            tracing::warn!(seconds = drain.as_secs(), "stopped before everything in flight had finished; it stays queued");
+            tracing::warn!(
+                seconds = drain.as_secs(),
+                "stopped before everything in flight had finished; it stays queued"
+            );
         }
         // The socket of a stopped gateway would only puzzle the next command.
         let _ = std::fs::remove_file(&self.admin_socket);

@@ -187,7 +187,9 @@ fn value_after(text: &str, end: usize) -> Option<Range<usize>> {
     let rest = &text[end..];
     if let Some(value) = rest.strip_prefix('=') {
         let length = value
-            .find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | '>' | ')' | ','))
+            .find(|c: char| {
+                c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | '>' | ')' | ',')
+            })
             .unwrap_or(value.len());
         return (length > 0).then_some(end + 1..end + 1 + length);
     }
@@ -276,7 +278,10 @@ mod tests {
     fn tokens_are_masked_wherever_they_stand() {
         let token = token(180);
         check(&format!("Malformed access token {token}"), "Malformed access token [redacted]");
-        check(&format!("https://x/y?a=1&access_token={token}&b=2"), "https://x/y?a=1&access_token=[redacted]&b=2");
+        check(
+            &format!("https://x/y?a=1&access_token={token}&b=2"),
+            "https://x/y?a=1&access_token=[redacted]&b=2",
+        );
         check(&format!("{token}{token}"), "[redacted]");
         check(&format!("x{}", &token[..60]), "x[redacted]");
         check(&format!("{{\"token\":\"{token}\"}}"), "{\"token\":\"[redacted]\"}");
@@ -288,7 +293,10 @@ mod tests {
         check("{\"access_token\": \"abc\"}", "{\"access_token\": \"[redacted]\"}");
         check("{\\\"access_token\\\":\\\"abc\\\"}", "{\\\"access_token\\\":\\\"[redacted]\"}");
         check("?code=AQB123", "?code=[redacted]");
-        check("{\"error\":{\"code\":190,\"error_subcode\":463}}", "{\"error\":{\"code\":190,\"error_subcode\":463}}");
+        check(
+            "{\"error\":{\"code\":190,\"error_subcode\":463}}",
+            "{\"error\":{\"code\":190,\"error_subcode\":463}}",
+        );
         check("error_code=5", "error_code=5");
     }
 

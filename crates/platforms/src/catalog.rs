@@ -73,6 +73,36 @@ static OWN_ENTRIES: &[Entry] = &[
         remedy: "Read the platform's words at the hold, correct the configuration, then lift the hold.",
         page: include_str!("../faults/holdfast/configuration_suspected.md"),
     },
+    Entry {
+        name: "holdfast.interrupted_attempt",
+        class: FaultClass::Transient,
+        action: FaultAction::Note,
+        selectors: &[],
+        codes: &[],
+        summary: "The item was being sent when its answer was lost, and the platform would count it twice if it were sent again.",
+        remedy: "Look on the platform whether it arrived. The destination's `ambiguous` setting decides what is done with such items.",
+        page: include_str!("../faults/holdfast/interrupted_attempt.md"),
+    },
+    Entry {
+        name: "holdfast.request_not_made",
+        class: FaultClass::Transient,
+        action: FaultAction::Retry,
+        selectors: &[],
+        codes: &[],
+        summary: "A request could not be made because storage did not answer in time.",
+        remedy: "Nothing, if it passes. If it stays, look at the gateway's log and at the disk.",
+        page: include_str!("../faults/holdfast/request_not_made.md"),
+    },
+    Entry {
+        name: "holdfast.unexplained_answer",
+        class: FaultClass::Unknown,
+        action: FaultAction::RetryThenHold,
+        selectors: &[SelectorKind::Credential, SelectorKind::Asset],
+        codes: &[],
+        summary: "The platform left items unprocessed and did not say why.",
+        remedy: "Nothing, if it passes. If the lane is held for it, ask the platform's support with the trace id.",
+        page: include_str!("../faults/holdfast/unexplained_answer.md"),
+    },
 ];
 
 impl Catalog {

@@ -194,8 +194,9 @@ impl World {
                 continue;
             }
             let (percent, what) = (u64::from(rule.percent), rule.what.clone());
-            let is_exclusive =
-                |what: &Misbehaviour| !matches!(what, Misbehaviour::Slow { .. } | Misbehaviour::Poison { .. });
+            let is_exclusive = |what: &Misbehaviour| {
+                !matches!(what, Misbehaviour::Slow { .. } | Misbehaviour::Poison { .. })
+            };
             if is_exclusive(&what) && chosen.iter().any(is_exclusive) {
                 continue;
             }

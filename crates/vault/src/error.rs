@@ -7,7 +7,9 @@ pub enum VaultError {
     #[error("the sealed record is damaged, or belongs to another row")]
     Damaged,
     /// Sealed under a master key that is not this one.
-    #[error("the sealed record was made under another master key (key id {sealed_under}, this one is {ours})")]
+    #[error(
+        "the sealed record was made under another master key (key id {sealed_under}, this one is {ours})"
+    )]
     OtherKey { sealed_under: String, ours: String },
     /// A format this release does not read.
     #[error("the sealed record has format {0}, which this release does not read")]

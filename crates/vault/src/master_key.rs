@@ -40,7 +40,8 @@ impl MasterKey {
 
     /// Reads a key file. Refuses one that others may read.
     pub fn from_file(path: &Path) -> Result<Self, VaultError> {
-        let problem = |problem: String| VaultError::KeyFile { path: path.display().to_string(), problem };
+        let problem =
+            |problem: String| VaultError::KeyFile { path: path.display().to_string(), problem };
         let file = File::open(path).map_err(|e| problem(format!("cannot be opened: {e}")))?;
         let metadata = file.metadata().map_err(|e| problem(e.to_string()))?;
         if metadata.permissions().mode() & 0o077 != 0 {
@@ -50,8 +51,9 @@ impl MasterKey {
         file.take(MAX_FILE_BYTES)
             .read_to_string(&mut text)
             .map_err(|e| problem(format!("cannot be read: {e}")))?;
-        Self::from_text(&text)
-            .ok_or_else(|| problem("expected 32 bytes as 64 hexadecimal digits or as base64".to_owned()))
+        Self::from_text(&text).ok_or_else(|| {
+            problem("expected 32 bytes as 64 hexadecimal digits or as base64".to_owned())
+        })
     }
 
     /// Reads the key file, or makes one with a new random key, readable by its owner alone. Says

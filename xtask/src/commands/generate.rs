@@ -53,11 +53,20 @@ fn faults() -> String {
          `GET /v1/faults/meta/190/463`.\n",
     );
     let mut section = |title: &str, entries: &'static [Entry]| {
-        let _ = write!(page, "\n## {title}\n\n| fault | codes | what Holdfast does | meaning |\n|---|---|---|---|\n");
+        let _ = write!(
+            page,
+            "\n## {title}\n\n| fault | codes | what Holdfast does | meaning |\n|---|---|---|---|\n"
+        );
         for entry in entries {
             let codes: Vec<String> = entry.codes.iter().map(ToString::to_string).collect();
             let action = format!("{:?}", entry.action);
-            let _ = writeln!(page, "| `{}` | {} | {action} | {} |", entry.name, codes.join(", "), entry.summary);
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {action} | {} |",
+                entry.name,
+                codes.join(", "),
+                entry.summary
+            );
         }
     };
     for id in PlatformId::ALL {
@@ -84,7 +93,8 @@ fn command_line() -> anyhow::Result<String> {
 
 fn help(command: &[String], page: &mut String) -> anyhow::Result<()> {
     let text = holdfast_help(command)?;
-    let _ = write!(page, "\n## holdfast {}\n\n```text\n{}\n```\n", command.join(" "), text.trim_end());
+    let _ =
+        write!(page, "\n## holdfast {}\n\n```text\n{}\n```\n", command.join(" "), text.trim_end());
     let subcommands = text
         .lines()
         .skip_while(|line| !line.starts_with("Commands:"))

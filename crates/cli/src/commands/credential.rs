@@ -86,7 +86,10 @@ fn tell_outcome(outcome: &Value, output: &Output) -> anyhow::Result<()> {
         let version = &outcome["version"];
         output.line(format!(
             "Credential {} version {} (fingerprint {}, {} characters)",
-            text(&version["credential"]), version["version"], text(&version["fingerprint"]), version["length"]
+            text(&version["credential"]),
+            version["version"],
+            text(&version["fingerprint"]),
+            version["length"]
         ));
         for sentence in outcome["lint"].as_array().into_iter().flatten() {
             output.line(format!("  Form    {}", text(sentence)));
@@ -95,13 +98,17 @@ fn tell_outcome(outcome: &Value, output: &Output) -> anyhow::Result<()> {
             let says = probe["says"].as_str().map(|says| format!(": {says}")).unwrap_or_default();
             output.line(format!(
                 "  Probe   {} on {}: {}{says}",
-                text(&probe["probe"]), text(&probe["destination"]), text(&probe["answer"])
+                text(&probe["probe"]),
+                text(&probe["destination"]),
+                text(&probe["answer"])
             ));
         }
         let verdict = if outcome["activated"] == true { "Active." } else { "Not active." };
         output.line(format!("  {verdict} {}", text(&outcome["because"])));
         if let Some(lifted @ 1..) = outcome["holds_lifted"].as_u64() {
-            output.line(format!("  {lifted} hold(s) lifted; what waited behind them is being delivered."));
+            output.line(format!(
+                "  {lifted} hold(s) lifted; what waited behind them is being delivered."
+            ));
         }
         if let Some(remedy) = outcome["fault"]["remedy"].as_str() {
             output.line(format!("  Do      {remedy}"));
@@ -117,13 +124,20 @@ fn list(credentials: &Value, output: &Output) -> anyhow::Result<()> {
     if output.json {
         return output.json(credentials);
     }
-    let mut table =
-        Table::new(&["PLATFORM", "KIND", "VERSION", "STATE", "VERIFIED", "EXPIRES", "USED BY", "CREDENTIAL"]);
+    let mut table = Table::new(&[
+        "PLATFORM",
+        "KIND",
+        "VERSION",
+        "STATE",
+        "VERIFIED",
+        "EXPIRES",
+        "USED BY",
+        "CREDENTIAL",
+    ]);
     for credential in credentials.as_array().into_iter().flatten() {
         let versions = credential["versions"].as_array();
-        let shown = versions.and_then(|all| {
-            all.iter().find(|v| v["state"] == "active").or_else(|| all.last())
-        });
+        let shown = versions
+            .and_then(|all| all.iter().find(|v| v["state"] == "active").or_else(|| all.last()));
         let version = shown.cloned().unwrap_or_default();
         let used: Vec<String> =
             credential["destinations"].as_array().into_iter().flatten().map(text).collect();
@@ -152,9 +166,20 @@ fn show(credential: &Value, output: &Output) -> anyhow::Result<()> {
     }
     let app = credential["app"].as_str().unwrap_or("not ours");
     output.line(format!(
-        "Credential {} of {} (app: {app})", text(&credential["id"]), text(&credential["platform"])
+        "Credential {} of {} (app: {app})",
+        text(&credential["id"]),
+        text(&credential["platform"])
     ));
-    let mut table = Table::new(&["VERSION", "STATE", "VERIFIED", "KIND", "EXPIRES", "DATA ACCESS", "TOKEN", "FINGERPRINT"]);
+    let mut table = Table::new(&[
+        "VERSION",
+        "STATE",
+        "VERIFIED",
+        "KIND",
+        "EXPIRES",
+        "DATA ACCESS",
+        "TOKEN",
+        "FINGERPRINT",
+    ]);
     for version in credential["versions"].as_array().into_iter().flatten() {
         table.row(vec![
             version["version"].to_string(),
@@ -163,7 +188,12 @@ fn show(credential: &Value, output: &Output) -> anyhow::Result<()> {
             text(&version["kind"]),
             expiry(&version["expires_at"]),
             expiry(&version["data_access_expires_at"]),
-            format!("{}…{} ({})", text(&version["head"]), text(&version["tail"]), version["length"]),
+            format!(
+                "{}…{} ({})",
+                text(&version["head"]),
+                text(&version["tail"]),
+                version["length"]
+            ),
             text(&version["fingerprint"]),
         ]);
     }

@@ -63,9 +63,7 @@ impl DeadLetter {
     pub async fn run(self, global: &Global, output: &Output) -> anyhow::Result<()> {
         let client = global.client()?;
         match self {
-            DeadLetter::List { which, limit } => {
-                list(&which.read(&client, limit).await?, output)
-            }
+            DeadLetter::List { which, limit } => list(&which.read(&client, limit).await?, output),
             DeadLetter::Show { id } => {
                 let letter: Value = client.get(&format!("/v1/dead-letters/{id}")).await?;
                 output.json(&letter)
@@ -74,7 +72,12 @@ impl DeadLetter {
                 let ids = match (ids.is_empty(), all) {
                     (false, false) => ids,
                     (true, true) => which.ids(&client).await?,
-                    _ => return Err(Failure::Usage("name item ids, or --all with a filter".to_owned()).into()),
+                    _ => {
+                        return Err(Failure::Usage(
+                            "name item ids, or --all with a filter".to_owned(),
+                        )
+                        .into());
+                    }
                 };
                 replay(&client, &ids, output).await
             }

@@ -22,7 +22,8 @@ pub struct Demo {
 
 impl Demo {
     pub async fn run(self, output: &Output) -> anyhow::Result<()> {
-        let plan = demo::Plan { events: self.events, length: Duration::from_secs(self.seconds.max(1)) };
+        let plan =
+            demo::Plan { events: self.events, length: Duration::from_secs(self.seconds.max(1)) };
         let report = demo::run(&plan, output).await?;
         report.show(output)?;
         match report.verdict() {

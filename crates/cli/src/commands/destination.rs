@@ -69,12 +69,16 @@ impl Destination {
                 }
                 output.line(format!(
                     "Destination {} delivers to {} asset {} with credential {}.",
-                    text(&added["id"]), text(&added["platform"]), text(&added["asset"]), text(&added["credential"])
+                    text(&added["id"]),
+                    text(&added["platform"]),
+                    text(&added["asset"]),
+                    text(&added["credential"])
                 ));
             }
             Destination::Rebind { id, credential } => {
                 let path = format!("/v1/destinations/{id}/credential");
-                let changed: Value = client.put(&path, &json!({ "credential": credential })).await?;
+                let changed: Value =
+                    client.put(&path, &json!({ "credential": credential })).await?;
                 if output.json {
                     return output.json(&changed);
                 }

@@ -44,7 +44,9 @@ impl Explain {
             name => {
                 let id: PlatformId = name.parse().map_err(|e| usage(&e))?;
                 holdfast_platforms::platform(id)
-                    .ok_or_else(|| Failure::Usage(format!("this release does not deliver to {id} yet")))?
+                    .ok_or_else(|| {
+                        Failure::Usage(format!("this release does not deliver to {id} yet"))
+                    })?
                     .catalog()
             }
         };
@@ -52,7 +54,10 @@ impl Explain {
             return Ok(vec![entry]);
         }
         let code: PlatformCode = self.code.parse().map_err(|_| {
-            usage(&format_args!("expected a code such as 190, 190/463 or a fault name, found {:?}", self.code))
+            usage(&format_args!(
+                "expected a code such as 190, 190/463 or a fault name, found {:?}",
+                self.code
+            ))
         })?;
         Ok(catalog.by_code(code))
     }

@@ -59,7 +59,8 @@ impl Key {
 fn list(keys: &Value, output: &Output) {
     let mut table = Table::new(&["ROLE", "DESTINATIONS", "CREATED", "STATE", "KEY"]);
     for key in keys.as_array().into_iter().flatten() {
-        let bound: Vec<String> = key["destinations"].as_array().into_iter().flatten().map(text).collect();
+        let bound: Vec<String> =
+            key["destinations"].as_array().into_iter().flatten().map(text).collect();
         table.row(vec![
             text(&key["role"]),
             if bound.is_empty() { "all".to_owned() } else { bound.join(",") },

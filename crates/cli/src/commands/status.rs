@@ -42,7 +42,15 @@ fn show(status: &Value, output: &Output) {
         output.line("The wall clock disagrees with the platforms' clocks: nothing expires until it is right.");
     }
     let now = status["at"].as_i64().unwrap_or_default() / 1000;
-    let mut table = Table::new(&["DESTINATION", "STATE", "WAITING", "DELIVERED", "REJECTED", "EXPIRED", "NEXT DEADLINE"]);
+    let mut table = Table::new(&[
+        "DESTINATION",
+        "STATE",
+        "WAITING",
+        "DELIVERED",
+        "REJECTED",
+        "EXPIRED",
+        "NEXT DEADLINE",
+    ]);
     for row in status["destinations"].as_array().into_iter().flatten() {
         let ledger = &row["ledger"];
         let waiting = ["queued", "held", "unknown"]

@@ -57,7 +57,10 @@ impl Report {
             held: ledger.held,
             unknown: ledger.unknown,
             duplicates: platform.counted_twice,
-            lost: [status.lost, unseen, unaccounted].into_iter().max_by_key(|n| n.abs()).unwrap_or(0),
+            lost: [status.lost, unseen, unaccounted]
+                .into_iter()
+                .max_by_key(|n| n.abs())
+                .unwrap_or(0),
             holds_opened: holds.len() as u64,
             holds_lifted: holds.iter().filter(|hold| !hold.open).count() as u64,
             first_delivery_after_lift_ms: status
@@ -111,7 +114,10 @@ impl Report {
             ("First delivery", after),
             (
                 "Poison",
-                format!("{} found with {} extra requests", self.poison_found, self.poison_extra_requests),
+                format!(
+                    "{} found with {} extra requests",
+                    self.poison_found, self.poison_extra_requests
+                ),
             ),
         ] {
             output.line(format!("{name:20} {value}"));

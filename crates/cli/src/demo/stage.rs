@@ -63,7 +63,8 @@ impl Stage {
                 shop_token = token;
             }
         }
-        let key = keys::create(&gateway, OPERATOR, KeyId::new("traffic")?, Role::Ingest, Vec::new());
+        let key =
+            keys::create(&gateway, OPERATOR, KeyId::new("traffic")?, Role::Ingest, Vec::new());
         let key = key.await?.text.expose().to_owned();
         Ok(Self { sandbox, gateway, running, key, shop_token, _dir: dir })
     }

@@ -2,10 +2,10 @@
 
 use holdfast_sandbox::{Misbehaviour, NewRule, TokenState};
 
+use super::Plan;
 use super::stage::{BRAND, SHOP, Stage};
 use super::traffic::{POISON, Traffic};
 use super::view::{FRAME, View};
-use super::Plan;
 
 /// Share of the traffic after which each thing happens.
 const TROUBLE_AT: f64 = 0.10;
@@ -19,11 +19,15 @@ pub async fn play(
     view: &mut View,
 ) -> anyhow::Result<()> {
     let control = stage.sandbox.handle();
-    control.misbehave(rule(SHOP.1, None, Misbehaviour::Poison {
-        event_name: POISON.to_owned(),
-        subcode: Some(2_804_019),
-        with_index: false,
-    }));
+    control.misbehave(rule(
+        SHOP.1,
+        None,
+        Misbehaviour::Poison {
+            event_name: POISON.to_owned(),
+            subcode: Some(2_804_019),
+            with_index: false,
+        },
+    ));
 
     until(TROUBLE_AT, stage, traffic, view).await?;
     view.say("Brand: the platform cuts a connection, answers HTML and 500 for a moment.");

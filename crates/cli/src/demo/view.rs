@@ -94,7 +94,10 @@ impl View {
 fn block(status: &Status) -> Vec<String> {
     let mut lines = vec![
         String::new(),
-        format!("  {:8}{:13}{:BAR$}  {:>9} {:>9} {:>8}", "", "STATE", "", "DELIVERED", "WAITING", "REJECTED"),
+        format!(
+            "  {:8}{:13}{:BAR$}  {:>9} {:>9} {:>8}",
+            "", "STATE", "", "DELIVERED", "WAITING", "REJECTED"
+        ),
     ];
     lines.extend(status.destinations.iter().map(row));
     let ledger = status.ledger;
@@ -138,7 +141,8 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last = lines.len() - 1;
-        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > width {
+        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > width
+        {
             lines.push(String::new());
         }
         let last = lines.len() - 1;

@@ -43,7 +43,8 @@ async fn a_refusal_says_what_and_names_no_secret() {
     assert!(said.contains("0 accepted = 0 queued"), "{said}");
     assert!(said.contains("shop"), "{said}");
 
-    let unknown = rig.run(&["destination", "add", "other", "--asset", "1", "--credential", "nobody"]);
+    let unknown =
+        rig.run(&["destination", "add", "other", "--asset", "1", "--credential", "nobody"]);
     assert_eq!(unknown.status.code(), Some(5));
     let twice = rig.run(&["destination", "add", "shop", "--asset", "1", "--credential", "shop"]);
     assert_eq!(twice.status.code(), Some(4));

@@ -8,14 +8,15 @@ use crate::rig::BINARY;
 
 #[test]
 fn the_demo_ends_with_a_conserved_ledger() {
-    let output =
-        Command::new(BINARY).args(["demo", "--json", "--events", "8000", "--seconds", "4"]).output().unwrap();
+    let output = Command::new(BINARY)
+        .args(["demo", "--json", "--events", "8000", "--seconds", "4"])
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-    let number = |key: &str| {
-        report[key].as_i64().unwrap_or_else(|| panic!("{key} is missing in {report}"))
-    };
+    let number =
+        |key: &str| report[key].as_i64().unwrap_or_else(|| panic!("{key} is missing in {report}"));
     assert_eq!(number("lost"), 0);
     assert_eq!(number("duplicates"), 0);
     assert_eq!(number("queued") + number("held") + number("unknown") + number("expired"), 0);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use holdfast_sandbox::{Misbehaviour, NewRule};
 use holdfast_model::time::UnixSeconds;
+use holdfast_sandbox::{Misbehaviour, NewRule};
 use holdfast_testkit::{Seeded, fake_event_at};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -127,5 +127,8 @@ async fn nothing_acknowledged_is_lost() {
     let platform = rig.sandbox.handle().state().total;
     assert_eq!(platform.distinct, acknowledged, "the sandbox's own count");
     assert_eq!(platform.counted_twice, 0);
-    println!("{acknowledged} events acknowledged, {} repetitions recognized", platform.deduplicated);
+    println!(
+        "{acknowledged} events acknowledged, {} repetitions recognized",
+        platform.deduplicated
+    );
 }

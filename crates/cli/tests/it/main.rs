@@ -1,5 +1,7 @@
 //! The binary as a person or a script meets it, in processes of its own.
 
+#![allow(clippy::print_stdout, reason = "tests say which seed they ran")]
+
 mod commands;
 mod demo;
 mod kill;

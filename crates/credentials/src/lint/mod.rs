@@ -129,8 +129,7 @@ fn unsendable(token: &str) -> Option<Finding> {
     if token.is_empty() {
         return Some(Finding::refuse("There is no token: the text is empty."));
     }
-    let (offset, character) =
-        token.char_indices().find(|(_, c)| !c.is_ascii_graphic())?;
+    let (offset, character) = token.char_indices().find(|(_, c)| !c.is_ascii_graphic())?;
     let what = match character {
         ' ' => "a space".to_owned(),
         '\n' | '\r' => "a line break".to_owned(),
@@ -163,7 +162,11 @@ mod tests {
                 assert!(lint.is_storable());
                 assert_eq!(lint.decoded_app_id, Some(app));
                 assert!(lint.describe().join(" ").contains("no structural damage found"));
-                assert!(lint.findings.iter().all(|f| f.severity == Severity::Note), "{:?}", lint.findings);
+                assert!(
+                    lint.findings.iter().all(|f| f.severity == Severity::Note),
+                    "{:?}",
+                    lint.findings
+                );
             }
         }
     }

@@ -20,7 +20,8 @@ pub fn normalize(text: &str) -> (String, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut rest = trim(text, "around the token", &mut findings);
     for (prefix, what) in PREFIXES {
-        let matches = rest.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+        let matches =
+            rest.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
         if matches {
             findings.push(Finding::note(format!("Taken off: {what} before the token.")));
             rest = rest[prefix.len()..].trim();

@@ -122,7 +122,9 @@ impl Shape {
             Self::Instagram => Some(Finding::warn(
                 "This is an Instagram Login token; it works on graph.instagram.com only.",
             )),
-            Self::Threads => Some(Finding::warn("This is a Threads token, not one of the Graph API.")),
+            Self::Threads => {
+                Some(Finding::warn("This is a Threads token, not one of the Graph API."))
+            }
             Self::Jwt => Some(Finding::warn(
                 "This is a JWT (an id token of Limited Login, or another platform's token), not an \
                  access token of the Graph API.",
@@ -139,8 +141,16 @@ impl Shape {
 
 fn is_template(text: &str) -> bool {
     const STAND_INS: [&str; 10] = [
-        "undefined", "null", "none", "nil", "token", "changeme", "your_access_token",
-        "your-access-token", "access_token", "todo",
+        "undefined",
+        "null",
+        "none",
+        "nil",
+        "token",
+        "changeme",
+        "your_access_token",
+        "your-access-token",
+        "access_token",
+        "todo",
     ];
     let lower = text.to_ascii_lowercase();
     let wrapped = [("{{", "}}"), ("${", "}"), ("<", ">"), ("%(", ")s"), ("[[", "]]"), ("#{", "}")]
@@ -154,8 +164,6 @@ fn is_template(text: &str) -> bool {
 
 fn is_app_token(text: &str) -> bool {
     text.split_once('|').is_some_and(|(id, secret)| {
-        (9..=20).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_digit())
-            && !secret.is_empty()
+        (9..=20).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()) && !secret.is_empty()
     })
 }

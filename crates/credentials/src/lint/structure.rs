@@ -19,15 +19,21 @@ const APP_ID_CHARS: usize = 11;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StructureProblem {
     /// A `Z` that begins no escape. Offset in characters, from 0.
-    BadEscape { offset: usize },
+    BadEscape {
+        offset: usize,
+    },
     /// The last character begins an escape.
     Truncated,
     /// The length does not fit base64.
     LengthResidue,
     /// Padding in the middle.
-    GluedOrAltered { offset: usize },
+    GluedOrAltered {
+        offset: usize,
+    },
     /// A character that is in no token.
-    ForeignCharacter { offset: usize },
+    ForeignCharacter {
+        offset: usize,
+    },
     /// Base64 that no encoder makes.
     Altered,
     Short,
@@ -41,16 +47,18 @@ pub struct Structure {
 pub fn examine(token: &str) -> Structure {
     let (unescaped, escape_problem) = unescape(&token[1..]);
     let app_id = decode_app_id(&unescaped);
-    let problem = escape_problem.or_else(|| base64_problem(&unescaped)).or_else(|| {
-        (token.len() < MIN_TOKEN).then_some(StructureProblem::Short)
-    });
+    let problem = escape_problem
+        .or_else(|| base64_problem(&unescaped))
+        .or_else(|| (token.len() < MIN_TOKEN).then_some(StructureProblem::Short));
     Structure { app_id, problem }
 }
 
 impl Structure {
     pub fn findings(&self) -> Vec<Finding> {
         let finding = match &self.problem {
-            None => Finding::note("The form is that of a Graph API token; no structural damage found."),
+            None => {
+                Finding::note("The form is that of a Graph API token; no structural damage found.")
+            }
             Some(StructureProblem::Short) => {
                 Finding::warn("This begins like a token but is far too short for one: it was cut.")
             }

@@ -114,6 +114,7 @@ impl Lane {
     pub(super) fn refused(&mut self, now: Now, ticket: Ticket, batch: Batch, fault: Fault) {
         let suspects = self.suspicion.take_all();
         self.release(&suspects);
+        self.attempts.not_processed(&batch.items);
         self.release(&batch.items);
         let signed_before_the_change = ticket.0 <= self.credential_since;
         if signed_before_the_change && fault.class == FaultClass::Credential {

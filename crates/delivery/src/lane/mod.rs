@@ -4,6 +4,7 @@
 //! `isolation` (finding the bad event), `holding` (refusals, probes, holds), `ramp` (after a lift),
 //! `expiry` (deadlines). This file dispatches.
 
+mod attempts;
 mod backoff;
 mod batch;
 mod expiry;
@@ -22,6 +23,7 @@ use holdfast_model::time::{MonoMillis, Now};
 use holdfast_platforms::{ItemVerdict, Judgement};
 
 use crate::{Command, Input, LaneSettings, Notice, Ticket, Waiting};
+use attempts::Attempts;
 use backoff::Backoff;
 use batch::{Batch, Purpose};
 use holding::Holding;
@@ -71,6 +73,7 @@ pub struct Lane {
     sent: BTreeMap<Ticket, Batch>,
     /// Batches in hand that are to be sent before anything new is leased.
     ready: VecDeque<Batch>,
+    attempts: Attempts,
     backoff: Backoff,
     holding: Holding,
     ramp: Ramp,
@@ -92,6 +95,7 @@ impl Lane {
             leasing: 0,
             sent: BTreeMap::new(),
             ready: VecDeque::new(),
+            attempts: Attempts::default(),
             backoff,
             holding: Holding::default(),
             ramp: Ramp::default(),
@@ -293,15 +297,16 @@ impl Lane {
         }
     }
 
-    /// Items that were sent before a crash, whose answer nobody heard, and which the platform
-    /// would count again.
+    /// Items that were sent once, whose answer nobody heard, and which the platform would count
+    /// again: before a crash, or so long ago that it no longer recognizes them.
     fn drop_attempted(&mut self, now: Now, items: Vec<ItemMeta>) -> Vec<ItemMeta> {
         if self.settings.ambiguous == AmbiguousPolicy::Resend {
             return items;
         }
         let at = now.unix_seconds();
-        let (lost, fine): (Vec<_>, Vec<_>) =
-            items.into_iter().partition(|i| i.intent_recorded && !i.resend_is_safe(at));
+        let (lost, fine): (Vec<_>, Vec<_>) = items
+            .into_iter()
+            .partition(|item| !item.resend_is_safe(at) && self.attempts.may_have_arrived(item));
         if !lost.is_empty() {
             let fault = batch::interrupted();
             self.command(Command::Unknown { items: seqs(&lost), fault });
@@ -356,8 +361,9 @@ impl Lane {
         if again.is_empty() {
             return;
         }
-        if let Some(fault) = ambiguous {
-            again = self.keep_what_may_go_again(now, again, &fault);
+        match ambiguous {
+            Some(fault) => again = self.keep_what_may_go_again(now, again, &fault),
+            None => self.attempts.not_processed(&again),
         }
         match judgement.retry {
             Some(advice) => self.fail(now, again, advice.fault, advice.hold_after),
@@ -373,6 +379,7 @@ impl Lane {
         if let Some(notice) = self.ramp.succeeded(now.mono, &self.settings.ramp) {
             self.tell(notice);
         }
+        self.attempts.forget(items);
         self.command(Command::Deliver { items: seqs(items), trace_id });
         self.clear_suspects(batch.group);
     }
@@ -382,6 +389,8 @@ impl Lane {
         let mut items = batch.items;
         if may_have_arrived {
             items = self.keep_what_may_go_again(now, items, &fault);
+        } else {
+            self.attempts.not_processed(&items);
         }
         self.fail(now, items, fault, None);
     }
@@ -399,8 +408,10 @@ impl Lane {
         let at = now.unix_seconds();
         let (safe, lost): (Vec<_>, Vec<_>) = items.into_iter().partition(|i| i.resend_is_safe(at));
         if !lost.is_empty() {
+            self.attempts.forget(&lost);
             self.command(Command::Unknown { items: seqs(&lost), fault: fault.clone() });
         }
+        self.attempts.unheard(&safe);
         safe
     }
 
@@ -419,6 +430,7 @@ impl Lane {
 
     fn not_sent(&mut self, now: Now, ticket: Ticket, fault: Option<Fault>) {
         let Some(batch) = self.sent.remove(&ticket) else { return };
+        self.attempts.not_processed(&batch.items);
         match fault {
             Some(fault) => {
                 self.release(&batch.items);

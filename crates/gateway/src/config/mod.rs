@@ -37,9 +37,9 @@ impl Settings {
 
     /// The same from texts.
     pub fn parse(toml: &str, environment: &BTreeMap<String, String>) -> Result<Self, ConfigErrors> {
-        let table: toml::Table = toml
-            .parse()
-            .map_err(|e: toml::de::Error| ConfigErrors(vec![format!("  not valid TOML: {}", e.to_string().trim())]))?;
+        let table: toml::Table = toml.parse().map_err(|e: toml::de::Error| {
+            ConfigErrors(vec![format!("  not valid TOML: {}", e.to_string().trim())])
+        })?;
         let mut reader = read::Reader::new(table, environment);
         let settings = Self::read(&mut reader);
         let mut errors = reader.finish();
@@ -80,7 +80,8 @@ pub fn reference_markdown() -> String {
         if key.section != section {
             section = key.section;
             let about = sections::SECTIONS.iter().find(|(path, _)| *path == section);
-            let _ = write!(page, "\n## [{section}]\n\n{}\n\n", about.map_or("", |(_, doc)| doc.trim()));
+            let _ =
+                write!(page, "\n## [{section}]\n\n{}\n\n", about.map_or("", |(_, doc)| doc.trim()));
             page.push_str("| key | default | environment | meaning |\n|---|---|---|---|\n");
         }
         let default = if key.default.is_empty() { "(none)" } else { key.default };
@@ -147,10 +148,21 @@ mod tests {
     #[test]
     fn a_platform_host_is_https_or_loopback() {
         let with = |url: &str| parse(&format!("[platforms.meta]\nbase_url = \"{url}\"\n"));
-        for good in ["https://example.com", "http://127.0.0.1:9000", "http://[::1]:1", "http://localhost:80"] {
+        for good in [
+            "https://example.com",
+            "http://127.0.0.1:9000",
+            "http://[::1]:1",
+            "http://localhost:80",
+        ] {
             assert!(with(good).is_ok(), "{good}");
         }
-        for bad in ["http://example.com", "ftp://x", "https://u:p@example.com", "https://x/path", "http://127.0.0.1.example.com"] {
+        for bad in [
+            "http://example.com",
+            "ftp://x",
+            "https://u:p@example.com",
+            "https://x/path",
+            "http://127.0.0.1.example.com",
+        ] {
             assert!(with(bad).is_err(), "{bad}");
         }
     }

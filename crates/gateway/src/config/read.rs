@@ -29,10 +29,9 @@ impl<'a> Reader<'a> {
         if let Some(text) = self.environment.get(&name) {
             match T::from_text(text) {
                 Some(value) => return value,
-                None => self.errors.push(format!(
-                    "{name} (for {section}.{key}): expected {}",
-                    T::EXPECTED
-                )),
+                None => self
+                    .errors
+                    .push(format!("{name} (for {section}.{key}): expected {}", T::EXPECTED)),
             }
         } else if let Some(value) = from_file {
             match T::from_toml(&value) {
@@ -82,7 +81,11 @@ impl<'a> Reader<'a> {
 fn nearest(section: &str, key: &str) -> String {
     KEYS.iter()
         .filter(|known| known.section == section)
-        .find(|known| known.name.starts_with(key) || key.starts_with(known.name) || distance(known.name, key) <= 2)
+        .find(|known| {
+            known.name.starts_with(key)
+                || key.starts_with(known.name)
+                || distance(known.name, key) <= 2
+        })
         .map(|known| format!(" (did you mean {section}.{}?)", known.name))
         .unwrap_or_default()
 }

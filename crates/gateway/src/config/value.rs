@@ -26,7 +26,8 @@ pub trait ConfigValue: Sized {
 pub struct ByteSize(pub u64);
 
 impl ConfigValue for ByteSize {
-    const EXPECTED: &'static str = "a number of bytes such as 65536, \"64 KiB\", \"16 MiB\" or \"2 GiB\"";
+    const EXPECTED: &'static str =
+        "a number of bytes such as 65536, \"64 KiB\", \"16 MiB\" or \"2 GiB\"";
 
     fn from_text(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -158,7 +159,8 @@ impl ConfigValue for LogFormat {
 pub struct LogFilter(pub String);
 
 impl ConfigValue for LogFilter {
-    const EXPECTED: &'static str = "a level (error, warn, info, debug, trace) or target=level pairs";
+    const EXPECTED: &'static str =
+        "a level (error, warn, info, debug, trace) or target=level pairs";
     fn from_text(text: &str) -> Option<Self> {
         const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
         let sound = text.split(',').all(|directive| {

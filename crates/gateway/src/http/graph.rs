@@ -38,7 +38,7 @@ pub struct GraphError {
     subcode: Option<i64>,
     is_transient: bool,
     message: String,
-    title: String,
+    title: &'static str,
     explanation: String,
     retry_after_s: Option<u32>,
 }
@@ -52,14 +52,14 @@ impl GraphError {
             subcode: None,
             is_transient: false,
             message: message.into(),
-            title: String::new(),
+            title: "",
             explanation: String::new(),
             retry_after_s: None,
         }
     }
 
-    fn explained(mut self, title: impl Into<String>, explanation: impl Into<String>) -> Self {
-        (self.title, self.explanation) = (title.into(), explanation.into());
+    fn explained(mut self, title: &'static str, explanation: impl Into<String>) -> Self {
+        (self.title, self.explanation) = (title, explanation.into());
         self
     }
 
@@ -213,7 +213,7 @@ impl IntoResponse for GraphError {
                 code: self.code,
                 error_subcode: self.subcode,
                 is_transient: self.is_transient,
-                error_user_title: &self.title,
+                error_user_title: self.title,
                 error_user_msg: &self.explanation,
                 fbtrace_id: trace_id(),
             },

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::sender::{self, Sent};
+use super::sender::{self, Outcome};
 use super::settler::{Settle, Settler, SettlerNews};
 use super::{LaneView, Nudge};
 use crate::services::holds;
@@ -41,8 +41,15 @@ struct Leased {
 
 /// What finished in the background.
 enum Done {
-    Leased { ticket: Ticket, lease: Result<holdfast_storage::Lease, holdfast_storage::StorageError> },
-    Sent { ticket: Ticket, items: Vec<Seq>, sent: Sent },
+    Leased {
+        ticket: Ticket,
+        lease: Result<holdfast_storage::Lease, holdfast_storage::StorageError>,
+    },
+    Sent {
+        ticket: Ticket,
+        items: Vec<Seq>,
+        sent: Outcome,
+    },
     Input(Input),
     HoldOpened,
 }
@@ -227,9 +234,9 @@ impl Runner {
         self.input(Input::Leased { ticket, group, items: metas, waiting: self.waiting() });
     }
 
-    fn sent(&mut self, ticket: Ticket, items: &[Seq], sent: Sent) {
+    fn sent(&mut self, ticket: Ticket, items: &[Seq], sent: Outcome) {
         let input = match sent {
-            Sent::Answered { judgement, signed_with } => {
+            Outcome::Answered { judgement, signed_with } => {
                 for seq in items {
                     if let Some(leased) = self.leased.get_mut(seq) {
                         leased.signed_with = Some(signed_with.clone());
@@ -237,8 +244,8 @@ impl Runner {
                 }
                 Input::Judged { ticket, judgement: *judgement }
             }
-            Sent::Unanswered { failure, fault } => Input::NoAnswer { ticket, failure, fault },
-            Sent::NotSent { fault } => Input::NotSent { ticket, fault },
+            Outcome::Unanswered { failure, fault } => Input::NoAnswer { ticket, failure, fault },
+            Outcome::NotSent { fault } => Input::NotSent { ticket, fault },
         };
         self.input(input);
     }
@@ -253,7 +260,9 @@ impl Runner {
             Command::Lease { ticket, max_items, max_bytes, max_unsafe_items } => {
                 self.lease(ticket, max_items, max_bytes, max_unsafe_items);
             }
-            Command::Send { ticket, items, record_intent } => self.send(ticket, items, record_intent),
+            Command::Send { ticket, items, record_intent } => {
+                self.send(ticket, items, record_intent)
+            }
             Command::Probe { ticket, fault } => self.probe(ticket, fault),
             Command::OpenHold { fault, confirmation } => self.open_hold(fault, confirmation),
             Command::Release { items, not_before } => {

@@ -26,33 +26,36 @@ pub struct Batch {
     pub record_intent: bool,
 }
 
-pub enum Sent {
+pub enum Outcome {
     Answered { judgement: Box<Judgement>, signed_with: Arc<SignedWith> },
     Unanswered { failure: TransportFailure, fault: Fault },
     NotSent { fault: Option<Fault> },
 }
 
 /// Sends the batch with the active version of the destination's credential.
-pub async fn send(gateway: &Gateway, batch: Batch) -> Sent {
+pub async fn send(gateway: &Gateway, batch: Batch) -> Outcome {
     if batch.record_intent
         && let Err(error) = record_intent(gateway, &batch).await
     {
         tracing::error!(destination = %batch.destination.id, %error, "failed to record an attempt-intent");
-        return Sent::NotSent { fault: None };
+        return Outcome::NotSent { fault: None };
     }
     let (request, signed_with) = match signed_request(gateway, &batch).await {
         Ok(built) => built,
-        Err(error) => return Sent::NotSent { fault: error.fault() },
+        Err(error) => return Outcome::NotSent { fault: error.fault() },
     };
     gateway.metrics.attempt(&batch.destination);
     match gateway.egress.send(request).await {
         Ok(response) => {
             observe_date(gateway, &response);
-            Sent::Answered { judgement: Box::new(judge(gateway, &batch, &response)), signed_with }
+            Outcome::Answered {
+                judgement: Box::new(judge(gateway, &batch, &response)),
+                signed_with,
+            }
         }
         Err(failure) => {
             let fault = batch.platform.transport_fault(&failure);
-            Sent::Unanswered { failure, fault }
+            Outcome::Unanswered { failure, fault }
         }
     }
 }

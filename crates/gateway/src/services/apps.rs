@@ -30,7 +30,10 @@ pub async fn put(
         created_at: gateway.clock.wall(),
     });
     if app.platform != platform {
-        return Err(ServiceError::invalid("platform", format!("app {id} belongs to {}", app.platform)));
+        return Err(ServiceError::invalid(
+            "platform",
+            format!("app {id} belongs to {}", app.platform),
+        ));
     }
     app.label = if label.is_empty() { app.label } else { label };
     gateway.registry.put_app(&app).await?;

@@ -76,9 +76,15 @@ pub async fn add(
         return Err(ServiceError::invalid("token", linted.describe().join(" ")));
     }
     let version = store(gateway, actor, &credential, &linted).await?;
-    let mut outcome =
-        activate_if_proven(gateway, actor, &credential, version, &linted, request.accept_unverified)
-            .await?;
+    let mut outcome = activate_if_proven(
+        gateway,
+        actor,
+        &credential,
+        version,
+        &linted,
+        request.accept_unverified,
+    )
+    .await?;
     outcome.lint = linted.describe();
     Ok(outcome)
 }
@@ -103,7 +109,8 @@ pub async fn verify(
             reason: e.to_string(),
             hint: "Add the token again: `holdfast credential add`.".to_owned(),
         })?;
-    let linted = lint(keyring.token.expose(), view.credential.platform, view.credential.app.as_ref());
+    let linted =
+        lint(keyring.token.expose(), view.credential.platform, view.credential.app.as_ref());
     drop(keyring);
     let mut outcome =
         activate_if_proven(gateway, actor, &view.credential, version, &linted, accept_unverified)
@@ -239,7 +246,8 @@ async fn activate_if_proven(
             verification
         }
         Activation::Keep { why } if accept_unverified => {
-            outcome.because = format!("{why} Activated unverified, as asked: its first delivery is the proof.");
+            outcome.because =
+                format!("{why} Activated unverified, as asked: its first delivery is the proof.");
             Verification::Silent
         }
         Activation::Keep { why } => {

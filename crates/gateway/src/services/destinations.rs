@@ -37,8 +37,10 @@ pub async fn add(
     if credential.platform != request.platform {
         return Err(ServiceError::invalid(
             "credential",
-            format!("expected a credential of {}, {} is one of {}", request.platform,
-                credential.id, credential.platform),
+            format!(
+                "expected a credential of {}, {} is one of {}",
+                request.platform, credential.id, credential.platform
+            ),
         ));
     }
     let added = gateway
@@ -74,7 +76,10 @@ pub async fn rebind(
         name: credential.to_string(),
     })?;
     if known.platform != current.platform {
-        return Err(ServiceError::invalid("credential", format!("expected one of {}", current.platform)));
+        return Err(ServiceError::invalid(
+            "credential",
+            format!("expected one of {}", current.platform),
+        ));
     }
     let changed = Destination { credential, ..(*current).clone() };
     gateway.registry.update_destination(&changed).await?;
@@ -86,19 +91,25 @@ pub async fn rebind(
 }
 
 pub fn find(gateway: &Gateway, id: &DestinationId) -> Result<Arc<Destination>, ServiceError> {
-    gateway.snapshot().destinations.get(id).cloned().ok_or_else(|| ServiceError::NotFound {
-        what: "destination",
-        name: id.to_string(),
-    })
+    gateway
+        .snapshot()
+        .destinations
+        .get(id)
+        .cloned()
+        .ok_or_else(|| ServiceError::NotFound { what: "destination", name: id.to_string() })
 }
 
 fn check_settings(settings: &DestinationSettings) -> Result<(), ServiceError> {
     if let Some(version) = &settings.api_version {
-        let shaped = version.strip_prefix('v').and_then(|v| v.split_once('.')).is_some_and(|(a, b)| {
-            a.parse::<u16>().is_ok() && b.parse::<u16>().is_ok()
-        });
+        let shaped = version
+            .strip_prefix('v')
+            .and_then(|v| v.split_once('.'))
+            .is_some_and(|(a, b)| a.parse::<u16>().is_ok() && b.parse::<u16>().is_ok());
         if !shaped {
-            return Err(ServiceError::invalid("settings.api_version", "expected a version such as v25.0"));
+            return Err(ServiceError::invalid(
+                "settings.api_version",
+                "expected a version such as v25.0",
+            ));
         }
     }
     if let Some(country) = &settings.default_country

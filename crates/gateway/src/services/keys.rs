@@ -27,7 +27,10 @@ pub async fn create(
     destinations: Vec<DestinationId>,
 ) -> Result<NewKey, ServiceError> {
     if role != Role::Ingest && !destinations.is_empty() {
-        return Err(ServiceError::invalid("destinations", "expected none: only ingest keys are bound"));
+        return Err(ServiceError::invalid(
+            "destinations",
+            "expected none: only ingest keys are bound",
+        ));
     }
     for destination in &destinations {
         super::destinations::find(gateway, destination)?;
@@ -36,13 +39,8 @@ pub async fn create(
         "{PREFIX}{}",
         BASE64_URL_SAFE_NO_PAD.encode(crate::random::bytes::<32>())
     ));
-    let key = AccessKey {
-        id,
-        role,
-        destinations,
-        created_at: gateway.clock.wall(),
-        revoked_at: None,
-    };
+    let key =
+        AccessKey { id, role, destinations, created_at: gateway.clock.wall(), revoked_at: None };
     let sha256: [u8; 32] = Sha256::digest(text.expose().as_bytes()).into();
     gateway.registry.add_key(&key, &sha256).await?;
     let subject = format!("key:{}", key.id);

@@ -4,9 +4,7 @@ use holdfast_model::credential::{Credential, CredentialVersion};
 use holdfast_model::destination::Destination;
 use holdfast_model::id::AssetId;
 use holdfast_model::wire::TransportFailure;
-use holdfast_platforms::{
-    Learned, ProbeAnswer, ProbeContext, ProbeKind, ProbeReading, Signing,
-};
+use holdfast_platforms::{Learned, ProbeAnswer, ProbeContext, ProbeKind, ProbeReading, Signing};
 
 use super::secrets::{Keyring, SecretsError};
 use crate::lanes::observe_date;

@@ -72,8 +72,7 @@ impl Keyring {
         credential: &Credential,
         version: &CredentialVersion,
     ) -> Result<Self, SecretsError> {
-        let sealed =
-            gateway.registry.sealed_credential(&credential.id, version.version).await?;
+        let sealed = gateway.registry.sealed_credential(&credential.id, version.version).await?;
         let aad = credential_aad(credential, version.version);
         let unreadable = |cause| SecretsError::SealedUnreadable {
             credential: credential.id.clone(),

@@ -5,8 +5,8 @@ use holdfast_model::ledger::LedgerCounts;
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use serde::Serialize;
 
-use super::holds::{self, HoldView};
 use super::ServiceError;
+use super::holds::{self, HoldView};
 use crate::lanes::LaneView;
 use crate::state::Gateway;
 

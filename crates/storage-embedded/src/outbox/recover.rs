@@ -53,7 +53,7 @@ pub fn recover(
 fn read_header(disk: &dyn Disk, number: u32) -> Result<Option<Header>, StorageError> {
     let read = io("read the outbox log");
     let file = disk.open(&super::segments::file_name(number)).map_err(&read)?;
-    let length = file.len().map_err(&read)?;
+    let length = file.size().map_err(&read)?;
     let mut head = vec![0; FRAME_HEAD];
     if length < head.len() as u64 {
         return Ok(None);
@@ -260,7 +260,7 @@ impl Scan {
 
 fn read_all(file: &dyn crate::disk::DiskFile) -> Result<Vec<u8>, StorageError> {
     let read = io("read the outbox log");
-    let length = usize::try_from(file.len().map_err(&read)?).unwrap_or(usize::MAX);
+    let length = usize::try_from(file.size().map_err(&read)?).unwrap_or(usize::MAX);
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, 0).map_err(&read)?;
     Ok(bytes)

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::Json;
+use axum::extract::State;
 use holdfast_model::access::Role;
 use holdfast_model::credential::App;
 use holdfast_model::id::AppId;

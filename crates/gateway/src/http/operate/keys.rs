@@ -47,8 +47,7 @@ pub async fn create(
     JsonBody(body): JsonBody<CreateKey>,
 ) -> Result<(StatusCode, Json<CreatedKey>), ApiError> {
     caller.require(Role::Admin)?;
-    let new =
-        keys::create(&gateway, caller.actor(), body.id, body.role, body.destinations).await?;
+    let new = keys::create(&gateway, caller.actor(), body.id, body.role, body.destinations).await?;
     let text = new.text.expose().to_owned();
     Ok((StatusCode::CREATED, Json(CreatedKey { key: new.key, text })))
 }

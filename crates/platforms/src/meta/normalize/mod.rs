@@ -301,7 +301,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics_and_is_stable(key in 0usize..18, text in "\\PC{0,60}") {
+        fn never_panics_and_is_stable(key in 0usize..18, text in any::<String>()) {
             const KEYS: [&str; 18] = ["em", "ph", "fn", "ln", "db", "ge", "ct", "st", "zp", "country",
                 "external_id", "f5first", "f5last", "fi", "dobd", "dobm", "doby", "app_user_id"];
             if let Normalized::Text(once) = normalize_field(KEYS[key], &text, &AROUND) {

@@ -116,6 +116,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// What comes next.
+    #[inline]
     pub fn peek(&mut self) -> Result<Kind, Flaw> {
         self.skip_space();
         Ok(match self.byte() {
@@ -167,6 +168,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A text, borrowed where it has no escapes.
+    #[inline]
     pub fn text(&mut self) -> Result<Cow<'a, str>, Flaw> {
         let start = self.at + 1;
         let has_escapes = self.skip_text()?;
@@ -184,6 +186,7 @@ impl<'a> Scanner<'a> {
 
     /// The next key of an object, or `None` after its end. The value must be read before the next
     /// call.
+    #[inline]
     pub fn next_key(&mut self, is_first: &mut bool) -> Result<Option<Key<'a>>, Flaw> {
         self.skip_space();
         if self.skip_if(b'}') {
@@ -205,6 +208,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether a list has one more element, which must be read before the next call.
+    #[inline]
     pub fn next_element(&mut self, is_first: &mut bool) -> Result<bool, Flaw> {
         self.skip_space();
         if self.skip_if(b']') {
@@ -322,6 +326,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn separate(&mut self, is_first: &mut bool, expected: &'static str) -> Result<(), Flaw> {
         if !std::mem::replace(is_first, false) {
             if !self.skip_if(b',') {
