@@ -153,6 +153,11 @@ class Refused(unittest.TestCase):
         self.assertIn("event 1, event_time", body["error_user_msg"])
         self.assertIn("fbtrace_id", body)
 
+    def test_a_purchase_without_a_value(self):
+        init()
+        error = self.refusal([event(), event(custom_data=CustomData(currency="usd"))])
+        self.assertEqual((error.api_error_code(), error.api_error_subcode()), (100, 2804009))
+
     def test_an_event_without_a_person(self):
         init()
         error = self.refusal([event(user_data=UserData())])

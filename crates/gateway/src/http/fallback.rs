@@ -7,9 +7,13 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use holdfast_model::redact::redact_and_cut;
 
 use super::error::ApiError;
 use super::graph::{GraphError, is_graph_path};
+
+/// Longest part of a path that is shown. Ours are shorter.
+const MAX_PATH_CHARS: usize = 120;
 
 pub async fn not_found(uri: Uri) -> Response {
     let path = uri.path();
@@ -17,7 +21,7 @@ pub async fn not_found(uri: Uri) -> Response {
         let below = path.trim_start_matches('/').split_once('/').map_or("", |(_, below)| below);
         return GraphError::unknown_path(&format!("/{below}")).into_response();
     }
-    let shown: String = path.chars().take(120).collect();
+    let shown = redact_and_cut(path, MAX_PATH_CHARS);
     ApiError::new(StatusCode::NOT_FOUND, "holdfast.not_found", format!("no route {shown}"))
         .into_response()
 }
@@ -27,7 +31,7 @@ pub async fn method_not_allowed(method: Method, uri: Uri) -> Response {
         let asset = uri.path().split('/').nth(2).unwrap_or_default();
         return GraphError::method(method.as_str(), asset).into_response();
     }
-    let shown: String = uri.path().chars().take(120).collect();
+    let shown = redact_and_cut(uri.path(), MAX_PATH_CHARS);
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "holdfast.method_not_allowed",

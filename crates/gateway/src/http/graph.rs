@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use holdfast_model::redact::redact_and_cut;
 use holdfast_platforms::Rejection;
 use serde::Serialize;
 
@@ -28,6 +29,9 @@ const PERMISSION: i64 = 200;
 const NO_SUCH_OBJECT: i64 = 33;
 /// No such path.
 const UNKNOWN_PATH: i64 = 2500;
+
+/// Longest part of what the caller wrote into the path that is shown again.
+const MAX_SHOWN_CHARS: usize = 120;
 
 /// A refusal as Meta would write it.
 #[derive(Debug)]
@@ -96,7 +100,7 @@ impl GraphError {
 
     /// No destination has this asset, or none that the key may send to.
     pub fn no_such_object(method: &str, asset: &str) -> Self {
-        let shown: String = asset.chars().take(64).collect();
+        let shown = redact_and_cut(asset, MAX_SHOWN_CHARS);
         let message = format!(
             "Unsupported {} request. Object with ID '{shown}' does not exist, cannot be loaded \
              due to missing permissions, or does not support this operation. Please read the \
@@ -147,7 +151,7 @@ impl GraphError {
     }
 
     pub fn unknown_path(path: &str) -> Self {
-        let shown: String = path.chars().take(120).collect();
+        let shown = redact_and_cut(path, MAX_SHOWN_CHARS);
         let message = format!("Unknown path components: {shown}");
         Self::new(StatusCode::NOT_FOUND, UNKNOWN_PATH, message)
             .explained("holdfast.not_found", "Holdfast answers POST /{version}/{asset}/events.")

@@ -3,13 +3,14 @@
 //! as an array of JSON texts, or repeated with one object each.
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use holdfast_model::secret::Secret;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::IngestError;
 use super::form;
+use super::offload::in_reasonable_time;
 use super::split::{elements, malformed};
 
 /// What was posted.
@@ -26,8 +27,6 @@ pub struct Posted {
 /// Most fields of a form that are not events. Meta knows about fifteen.
 const MAX_OTHER_FIELDS: usize = 64;
 
-const MALFORMED_MULTIPART: &str = "it is not the multipart form that its Content-Type announces";
-
 /// Reads a body. What it is, is decided by the Content-Type, except that a form which starts like
 /// a JSON object is one: curl sends JSON as a form unless it is told otherwise.
 pub async fn read(
@@ -35,16 +34,22 @@ pub async fn read(
     body: Bytes,
     max_events: usize,
 ) -> Result<Posted, IngestError> {
-    let content_type = content_type.unwrap_or_default();
+    let content_type = content_type.unwrap_or_default().to_owned();
+    in_reasonable_time(body, move |body| decode(&content_type, body, max_events)).await
+}
+
+fn decode(content_type: &str, body: &Bytes, max_events: usize) -> Result<Posted, IngestError> {
     if let Ok(boundary) = multer::parse_boundary(content_type) {
-        return multipart(body, boundary, max_events).await;
+        let form = multipart(body.clone(), boundary, max_events).now_or_never();
+        // Everything is here already, so there is nothing that could be waited for.
+        return form.unwrap_or_else(|| Err(malformed_multipart()));
     }
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let looks_like_json = body.trim_ascii_start().first() == Some(&b'{');
     if looks_like_json || essence.eq_ignore_ascii_case("application/json") {
-        json(&body, max_events)
+        json(body, max_events)
     } else {
-        urlencoded(&body, max_events)
+        urlencoded(body, max_events)
     }
 }
 
@@ -85,7 +90,7 @@ async fn multipart(
     boundary: String,
     max_events: usize,
 ) -> Result<Posted, IngestError> {
-    let bad = |_: multer::Error| IngestError::MalformedForm { what: MALFORMED_MULTIPART.into() };
+    let bad = |_: multer::Error| malformed_multipart();
     let arrived = stream::iter([Ok::<_, std::convert::Infallible>(body)]);
     let mut form = multer::Multipart::new(arrived, boundary);
     let mut reader = Reader::new(max_events);
@@ -98,6 +103,11 @@ async fn multipart(
         reader.field(&name, value)?;
     }
     Ok(reader.posted)
+}
+
+fn malformed_multipart() -> IngestError {
+    let what = "it is not the multipart form that its Content-Type announces";
+    IngestError::MalformedForm { what: what.to_owned() }
 }
 
 /// Gathers what was posted, field by field.
@@ -246,7 +256,7 @@ impl<'de> serde::Deserialize<'de> for Fields<'de> {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -366,5 +376,24 @@ mod tests {
         }
         let many = "x=1&".repeat(MAX_OTHER_FIELDS + 1);
         assert!(posted(FORM, &many).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bodies_never_panic_and_stay_within_the_bound(
+            kind in prop::sample::select(vec![FORM, JSON, None, Some("multipart/form-data; boundary=b0")]),
+            body in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..200),
+                r#"(data(\[[0-9]?\])?=|access_token=|x=|&|[\[\]{}",:%\\ 0-9a-d]){0,60}"#
+                    .prop_map(String::into_bytes),
+                "(--b0(--)?|\r\n|Content-Disposition: form-data; name=\"(data|x)\"|[\\[\\]{}a]){0,20}"
+                    .prop_map(String::into_bytes),
+            ],
+        ) {
+            let read = read(kind, Bytes::from(body), 3).now_or_never().expect("nothing to wait for");
+            if let Ok(posted) = read {
+                prop_assert!(posted.events.len() <= 3);
+            }
+        }
     }
 }

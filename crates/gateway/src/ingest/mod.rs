@@ -1,6 +1,7 @@
 //! From a request body to a durable commit.
 //!
 //! * `source`, `inflate`: bytes off the wire, decompressed, bounded in size and time.
+//! * `offload`: large bodies are worked on where they keep nobody waiting.
 //! * `split`, `lines`: a body into single events, without building a tree for any of them.
 //! * `form`, `dropin_meta`: the shapes in which Meta's own SDKs send events.
 //! * `targets`: which destinations the events are for, and whether the key may send there.
@@ -21,6 +22,7 @@ pub mod form;
 pub mod idempotency;
 mod inflate;
 pub mod lines;
+mod offload;
 pub mod receipts;
 pub mod source;
 pub mod split;

@@ -20,6 +20,9 @@ const MAX_LINGER_BYTES: usize = 64 << 20;
 /// How long that may take.
 const MAX_LINGER: Duration = Duration::from_secs(5);
 
+/// Most memory that is set aside for bytes which a request only announces.
+const MAX_BYTES_ON_TRUST: usize = 1 << 20;
+
 pub struct Source {
     body: Body,
     inflate: Option<Inflate>,
@@ -87,7 +90,11 @@ impl Source {
         }
         // The usual request arrives in one piece, which is passed on without a copy.
         let Some(second) = self.next().await? else { return Ok(first) };
-        let mut whole = BytesMut::from(first);
+        // What is announced is believed only so far: announcing costs nothing.
+        let announced = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
+        let expected = first.len() + second.len() + announced.min(MAX_BYTES_ON_TRUST);
+        let mut whole = BytesMut::with_capacity(expected);
+        whole.extend_from_slice(&first);
         let mut piece = second;
         loop {
             if !fits(whole.len() + piece.len()) {

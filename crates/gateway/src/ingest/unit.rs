@@ -7,14 +7,12 @@ use serde_json::{Map, Value};
 use super::admission::Admission;
 use super::commit::commit;
 use super::idempotency::Repeatable;
+use super::offload::in_reasonable_time;
 use super::receipts::Receipts;
 use super::split::{Text, split};
 use super::targets::Target;
 use super::{IngestError, lines};
 use crate::state::Gateway;
-
-/// Bodies from this size on are split by a thread of their own: below it takes less than 0.2 ms.
-const LARGE_BODY_BYTES: usize = 256 << 10;
 
 /// The events of a body with their indices, and the keys beside them.
 #[derive(Debug)]
@@ -98,23 +96,5 @@ pub async fn take(
             admission.tally.count_admitted(&gateway.metrics);
             Ok(UnitAnswer { body, accepted_any: true, replayed: false })
         }
-    }
-}
-
-/// Runs `work` here if it is short, else where it keeps nobody waiting.
-async fn in_reasonable_time<T: Send + 'static>(
-    body: Bytes,
-    work: impl FnOnce(&Bytes) -> Result<T, IngestError> + Send + 'static,
-) -> Result<T, IngestError> {
-    if body.len() < LARGE_BODY_BYTES {
-        return work(&body);
-    }
-    match tokio::task::spawn_blocking(move || work(&body)).await {
-        Ok(result) => result,
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down; nothing was accepted.
-            Err(_) => Err(IngestError::Broken),
-        },
     }
 }

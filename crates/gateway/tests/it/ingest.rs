@@ -47,6 +47,26 @@ async fn one_event_is_durable_when_it_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn held_is_said_only_while_a_hold_covers_the_destination() {
+    let harness = Harness::start().await;
+    let (_, key) = harness.with_shop().await;
+    let body = harness.event(1).to_string();
+    let held = async || {
+        let answer = harness.send(&key, "?destination=shop", body.clone()).await.expect(202);
+        answer.body["receipts"][0].get("held").cloned()
+    };
+    assert_eq!(held().await, Some(json!(true)));
+    let operator = harness.key("operator", Role::Operator, &[]).await;
+    let operator = Some(operator.expose());
+    let holds = harness.call("GET", "/v1/holds", operator, &Value::Null).await.expect(200);
+    for hold in holds.body.as_array().unwrap() {
+        let path = format!("/v1/holds/{}/lift", hold["id"].as_str().unwrap());
+        harness.call("POST", &path, operator, &json!({"reason": "test"})).await.expect(200);
+    }
+    assert_eq!(held().await, None);
+}
+
+#[tokio::test]
 async fn an_event_without_an_id_gets_the_item_id() {
     let harness = Harness::start().await;
     let (shop, key) = harness.with_shop().await;
@@ -229,9 +249,14 @@ async fn ten_thousand_events_in_one_request() {
     let mut events = harness.event_list(0..10_000);
     let body = Value::from(events.clone()).to_string();
     assert!(body.len() > 9_000_000, "{}", body.len());
-    let answer = harness.send(&key, "?destination=shop", body).await.expect(202);
+    let send = || {
+        let request = harness.events(&key, "?destination=shop").header("idempotency-key", "big");
+        read(request.body(body.clone()))
+    };
+    let answer = send().await.expect(202);
     assert_eq!(answer.body["accepted"], 10_000);
     assert_eq!(statuses(&answer).len(), 10_000);
+    assert_eq!(send().await.body, answer.body);
     assert_eq!(harness.accepted(&shop).await, 10_000);
 
     events.push(harness.event(10_000));

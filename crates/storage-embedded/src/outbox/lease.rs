@@ -54,15 +54,15 @@ fn read_items(
 ) -> Result<Vec<LeasedItem>, StorageError> {
     let mut items = Vec::with_capacity(entries.len());
     for run in runs(entries) {
-        let bytes = read_run(shared, run)?;
+        // A segment may have been copied onward and used again since its entries were read; then
+        // each is looked up anew.
+        let bytes = read_run(shared, run).unwrap_or_default();
         let first = run[0].at.offset;
         for entry in run {
             let at = (entry.at.offset - first) as usize;
-            let record = &bytes[at..at + entry.at.length as usize];
+            let record = bytes.get(at..at + entry.at.length as usize).unwrap_or_default();
             let item = match decode(shared, lane, entry, record) {
                 Ok(item) => item,
-                // The record may have been copied elsewhere, and its segment used again, since the
-                // entry was read.
                 Err(error) => read_again(shared, lane, entry).map_err(|_| error)?,
             };
             items.push(item);

@@ -45,6 +45,7 @@ const MIGRATIONS: &[&str] = &["
     );
     CREATE INDEX left_items_lane ON left_items (lane, state);
     CREATE INDEX left_items_seq ON left_items (seq);
+    CREATE TABLE put_back (seq INTEGER PRIMARY KEY);
 "];
 
 /// Most jobs that one transaction takes in.
@@ -289,6 +290,11 @@ pub fn recover(connection: &mut Connection, from: Seq) -> Result<Recovered, Stor
                 found.replaying.insert(item_id(row, 1)?, seq);
             }
         }
+        let mut rows = connection.prepare("SELECT seq FROM put_back WHERE seq >= ?")?;
+        let mut rows = rows.query([from.0 as i64])?;
+        while let Some(row) = rows.next()? {
+            found.settled.insert(Seq(row.get::<_, i64>(0)? as u64));
+        }
         let mut rows = connection
             .prepare("SELECT lane, delivered, rejected, expired, unknown FROM lane_totals")?;
         let mut rows = rows.query([])?;
@@ -351,6 +357,7 @@ pub fn purge(
             "DELETE FROM left_items WHERE at_ms < ? AND seq < ? AND NOT replaying AND state <> 'unknown'",
             params![dead_before.0, oldest_in_log.0 as i64],
         )?;
+        transaction.execute("DELETE FROM put_back WHERE seq < ?", [oldest_in_log.0 as i64])?;
         let unused: Vec<u32> = {
             let mut keys = transaction.prepare(
                 "SELECT id FROM data_keys WHERE id NOT IN (SELECT DISTINCT key_id FROM left_items)",
@@ -464,14 +471,17 @@ pub fn end_replay(
                     .execute("UPDATE left_items SET replaying = 0 WHERE item_id = ?", [bytes])?;
                 continue;
             }
-            let row: Option<(u32, String)> = transaction
+            let row: Option<(u32, String, i64)> = transaction
                 .query_row(
-                    "DELETE FROM left_items WHERE item_id = ? AND replaying RETURNING lane, state",
+                    "DELETE FROM left_items WHERE item_id = ? AND replaying RETURNING lane, state, seq",
                     [bytes],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                 )
                 .optional()?;
-            if let Some((lane, state)) = row {
+            if let Some((lane, state, seq)) = row {
+                // The item has a new record; the old one may still be in the log and must not come
+                // back beside it.
+                transaction.execute("INSERT OR IGNORE INTO put_back VALUES (?)", [seq])?;
                 add(&transaction, LaneId(lane), state_of(&state), -1)?;
             }
         }
