@@ -129,7 +129,8 @@ fn content_length(head: &[u8]) -> anyhow::Result<usize> {
 
 /// A POST request, ready to be written.
 pub fn post(path: &str, key: Option<&str>, body: &[u8]) -> Vec<u8> {
-    let authorization = key.map(|key| format!("authorization: Bearer {key}\r\n")).unwrap_or_default();
+    let authorization =
+        key.map(|key| format!("authorization: Bearer {key}\r\n")).unwrap_or_default();
     let mut request = format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\n{authorization}content-type: application/json\r\n\
          content-length: {}\r\n\r\n",

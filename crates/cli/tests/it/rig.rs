@@ -30,10 +30,14 @@ impl Rig {
         control.add_asset(DATASET);
         let token = control.issue_token(APP, TokenKind::SystemUser, &[DATASET]);
         let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("holdfast.toml");
+        let platform = format!("[platforms.meta]\nbase_url = \"{}\"\n", sandbox.base_url());
+        std::fs::write(&config, platform).unwrap();
         let mut gateway = ProcessHarness::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(dir.path().join("data"))
-            .env("HOLDFAST_PLATFORMS_META_BASE_URL", sandbox.base_url())
+            .arg("--config")
+            .arg(&config)
             .env("HOLDFAST_DELIVERY_BACKOFF_FIRST_MS", "50")
             .env("HOLDFAST_DELIVERY_BACKOFF_MAX_MS", "1000")
             .ready_when_it_says("holdfast is ready at");

@@ -87,9 +87,10 @@ pub fn reference_markdown() -> String {
         let default = if key.default.is_empty() { "(none)" } else { key.default };
         let _ = writeln!(
             page,
-            "| `{}` | `{default}` | `{}` | {} Expects {}. |",
+            "| `{}` | `{default}` | {} | {} Expects {}. |",
             key.name,
-            read::variable(key.section, key.name),
+            read::variable(key.section, key.name)
+                .map_or("(file only)".to_owned(), |name| format!("`{name}`")),
             key.doc.trim(),
             key.expected
         );
@@ -165,6 +166,17 @@ mod tests {
         ] {
             assert!(with(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn where_tokens_go_is_said_in_the_file_alone() {
+        let elsewhere = "https://elsewhere.example".to_owned();
+        let environment = BTreeMap::from([
+            ("HOLDFAST_PLATFORMS_META_BASE_URL".to_owned(), elsewhere.clone()),
+            ("HOLDFAST_PLATFORMS.META_BASE_URL".to_owned(), elsewhere),
+        ]);
+        let settings = Settings::parse("", &environment).unwrap();
+        assert_eq!(settings.meta.base_url.0, "https://graph.facebook.com");
     }
 
     #[test]

@@ -11,9 +11,12 @@ pub struct Reader<'a> {
     errors: Vec<String>,
 }
 
-/// `HOLDFAST_SERVER_LISTEN` for `server.listen`.
-pub fn variable(section: &str, key: &str) -> String {
-    format!("HOLDFAST_{section}_{key}").replace('.', "_").to_ascii_uppercase()
+/// `HOLDFAST_SERVER_LISTEN` for `server.listen`. None for the platforms: where tokens are sent is
+/// said in the file alone, which an operator wrote on purpose, and not in an environment that any
+/// parent process may have filled.
+pub fn variable(section: &str, key: &str) -> Option<String> {
+    let name = || format!("HOLDFAST_{section}_{key}").to_ascii_uppercase();
+    (!section.starts_with("platforms.")).then(name)
 }
 
 impl<'a> Reader<'a> {
@@ -25,8 +28,9 @@ impl<'a> Reader<'a> {
     /// default stands in, so that reading goes on and finds the others.
     pub fn key<T: ConfigValue>(&mut self, section: &str, key: &str, default: &str) -> T {
         let from_file = self.take(section, key);
-        let name = variable(section, key);
-        if let Some(text) = self.environment.get(&name) {
+        let set = variable(section, key)
+            .and_then(|name| self.environment.get(&name).map(|text| (name, text)));
+        if let Some((name, text)) = set {
             match T::from_text(text) {
                 Some(value) => return value,
                 None => self

@@ -1,4 +1,6 @@
 //! One binary for all integration tests of the crate.
 
 mod admit;
+mod catalog;
+mod judge;
 mod vectors;

@@ -172,8 +172,18 @@ impl Shared {
 
     /// What was answered to the request with this key.
     pub fn remembered_now(&self, key: &KeyHash) -> Option<Result<Remembered, StorageError>> {
-        let at = self.memory().get(key)?;
-        Some(self.read_remembered_at(key, at))
+        let mut at = self.memory().get(key)?;
+        loop {
+            match self.read_remembered_at(key, at) {
+                Ok(remembered) => return Some(Ok(remembered)),
+                // It may have been carried onward, and its segment used again, since it was looked
+                // up; then it is somewhere else now.
+                Err(error) => match self.memory().get(key)? {
+                    moved if moved != at => at = moved,
+                    _ => return Some(Err(error)),
+                },
+            }
+        }
     }
 
     fn read_remembered_at(
