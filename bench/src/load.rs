@@ -82,6 +82,18 @@ async fn worker(
     Ok(latencies_us)
 }
 
+/// Sends so many requests over one connection, one after the other.
+pub async fn send(addr: SocketAddr, requests: Arc<Vec<Vec<u8>>>, times: u64) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect(addr).await.context("failed to connect")?;
+    stream.set_nodelay(true)?;
+    let mut buffer = vec![0; 1 << 16];
+    for request in requests.iter().cycle().take(usize::try_from(times)?) {
+        stream.write_all(request).await?;
+        read_answer(&mut stream, &mut buffer).await?;
+    }
+    Ok(())
+}
+
 /// Reads one answer with a Content-Length and checks that it is a 2xx.
 async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<()> {
     let mut filled = 0;
