@@ -138,6 +138,8 @@ pub struct LaneSettings {
     pub max_batch_bytes: u32,
     pub max_unsafe_items: u32,
     pub max_in_flight: u32,
+    /// Requests that are not full leave at most once in this time.
+    pub partial_interval_ms: u64,
     /// First step of the exponential backoff; each step doubles, full jitter.
     pub backoff_first_ms: u64,
     pub backoff_max_ms: u64,

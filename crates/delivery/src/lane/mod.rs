@@ -1,6 +1,7 @@
 //! The state of a lane, and what each input does to it.
 //!
 //! The story is told in pieces: `backoff` (waiting after failures), `batch` (what is in flight),
+//! `freshness` (when a request that is not full may leave),
 //! `isolation` (finding the bad event), `holding` (refusals, probes, holds), `ramp` (after a lift),
 //! `expiry` (deadlines). This file dispatches.
 
@@ -8,11 +9,13 @@ mod attempts;
 mod backoff;
 mod batch;
 mod expiry;
+mod freshness;
 mod holding;
 mod isolation;
 mod ramp;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use holdfast_model::destination::AmbiguousPolicy;
 use holdfast_model::fault::Fault;
@@ -26,6 +29,7 @@ use crate::{Command, Input, LaneSettings, Notice, Ticket, Waiting};
 use attempts::Attempts;
 use backoff::Backoff;
 use batch::{Batch, Purpose};
+use freshness::Freshness;
 use holding::Holding;
 use isolation::Suspicion;
 use ramp::Ramp;
@@ -75,6 +79,7 @@ pub struct Lane {
     ready: VecDeque<Batch>,
     attempts: Attempts,
     backoff: Backoff,
+    freshness: Freshness,
     holding: Holding,
     ramp: Ramp,
     suspicion: Suspicion,
@@ -97,6 +102,7 @@ impl Lane {
             ready: VecDeque::new(),
             attempts: Attempts::default(),
             backoff,
+            freshness: Freshness::default(),
             holding: Holding::default(),
             ramp: Ramp::default(),
             suspicion: Suspicion::default(),
@@ -136,6 +142,7 @@ impl Lane {
         [
             self.backoff.until().filter(|_| !self.holding.is_held()),
             self.holding.retry_at(),
+            self.freshness.due(),
             self.expiry.next_sweep(),
             self.suspicion.decide_at().filter(|_| !self.others_are_coming()),
         ]
@@ -197,6 +204,7 @@ impl Lane {
     // ── After every input: whatever may be done now ─────────────────────────────────────────
 
     fn proceed(&mut self, now: Now) {
+        self.freshness.begin();
         self.backoff.pass(now.mono);
         self.holding.pass(now.mono);
         self.sweep_deadlines(now);
@@ -209,7 +217,7 @@ impl Lane {
             return;
         }
         self.send_ready(now);
-        self.lease_more();
+        self.lease_more(now);
     }
 
     /// Nothing is kept in hand that will not be sent soon: held items belong to the queue, where
@@ -257,12 +265,16 @@ impl Lane {
         self.sent.insert(ticket, batch);
     }
 
-    fn lease_more(&mut self) {
+    fn lease_more(&mut self, now: Now) {
         let wanted = self.most_in_flight();
         let mut in_hand = self.in_flight_requests() + self.leasing + self.ready.len() as u32;
         let mut ready = self.waiting.ready;
         while in_hand < wanted && ready > 0 {
             let max_items = self.batch_items();
+            let interval = Duration::from_millis(self.settings.partial_interval_ms);
+            if !self.freshness.admits(ready, max_items, now.mono, interval) {
+                break;
+            }
             let ticket = self.ticket();
             self.leasing += 1;
             in_hand += 1;

@@ -24,6 +24,7 @@ fn lane() -> Lane {
         max_batch_bytes: 1_000_000,
         max_unsafe_items: 50,
         max_in_flight: 1,
+        partial_interval_ms: 0,
         backoff_first_ms: 100,
         backoff_max_ms: 1_000,
         ramp: vec![4],

@@ -431,6 +431,7 @@ fn settings(seed: u64) -> LaneSettings {
         max_batch_bytes: 1_000_000,
         max_unsafe_items: 5,
         max_in_flight: 1 + (seed % 4) as u32,
+        partial_interval_ms: (seed % 3) * 20,
         backoff_first_ms: 100,
         backoff_max_ms: 10_000,
         ramp: vec![4, 16],

@@ -121,6 +121,9 @@ sections! {
         backoff_first_ms: u64 = "1000",
         /// Longest step of the backoff.
         backoff_max_ms: u64 = "300000",
+        /// Requests that are not full leave at most once in this time for each destination: what
+        /// arrives meanwhile goes together. The first after a rest leaves at once.
+        partial_interval_ms: u64 = "20",
         /// Most bytes of events in one request.
         max_request_bytes: ByteSize = "1 MiB",
     }

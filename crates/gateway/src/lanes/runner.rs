@@ -444,6 +444,7 @@ fn lane_settings(
         max_batch_bytes: max_bytes.min(limits.max_bytes),
         max_unsafe_items: limits.max_unsafe_items,
         max_in_flight: u32::from(chosen.max_in_flight.max(1)),
+        partial_interval_ms: delivery.partial_interval_ms,
         backoff_first_ms: delivery.backoff_first_ms,
         backoff_max_ms: delivery.backoff_max_ms,
         ramp: vec![4, 16, 64, 256],

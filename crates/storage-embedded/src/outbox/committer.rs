@@ -5,19 +5,19 @@
 //! latency. A failed write or sync poisons the log: nothing is acknowledged any more until it is
 //! opened again, because what is on the disk is not known.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
-use holdfast_model::id::Seq;
+use holdfast_model::id::{LaneId, Seq};
 use holdfast_storage::{AppendError, Appended, StorageError};
 use tokio::sync::oneshot;
 
 use super::frame::{self, FRAME_HEAD, Header, Kind, SEQ_OFFSET};
-use super::index::{Entry, Place};
+use super::index::{Entry, Lanes, Place};
 use super::remember::{KeyHash, RememberedAt};
-use super::segments::{Segment, io};
+use super::segments::{Segment, Segments, io};
 use super::shared::Shared;
 
 /// Most bytes that one sync covers. More would make the first of them wait for the last.
@@ -80,7 +80,6 @@ impl Committer {
                 }
             }
             self.flush();
-            self.shared.housekeeping.notify();
         }
     }
 
@@ -180,6 +179,8 @@ impl Committer {
             remembered: 0,
         };
         shared.segments().all.insert(number, segment);
+        // A spare was used, and what was the current segment may be worth copying onward.
+        shared.housekeeping.notify();
         Ok(number)
     }
 
@@ -193,7 +194,7 @@ impl Committer {
         let written = self.write_buffer(placed[0].segment);
         self.buffer.clear();
         match written {
-            Ok(()) => placed.into_iter().for_each(|placed| self.shared.committed(placed)),
+            Ok(()) => self.shared.committed(placed),
             Err(error) => {
                 tracing::error!(%error, "the outbox log failed; nothing is acknowledged until a restart");
                 self.shared.poisoned.store(true, Ordering::Release);
@@ -219,83 +220,102 @@ impl Committer {
 }
 
 impl Shared {
-    /// A frame is durable: its items can be found, and whoever waits hears of it.
-    fn committed(&self, placed: Placed) {
-        let Placed { job, segment, offset, first } = placed;
-        match &job.purpose {
-            Purpose::New { key } => {
-                if let Some(key) = key {
-                    self.remember(
-                        *key,
-                        RememberedAt { segment, offset: offset as u32 },
-                        &job.payload,
-                    );
+    /// A group is durable: its items can be found, and whoever waits hears of it. The locks are
+    /// taken once for all of it.
+    fn committed(&self, group: Vec<Placed>) {
+        {
+            let mut lanes = self.lanes();
+            let mut segments = self.segments();
+            let mut woken = BTreeSet::new();
+            for Placed { job, segment, offset, .. } in &group {
+                let counts = matches!(job.purpose, Purpose::New { .. });
+                match &job.purpose {
+                    Purpose::New { .. } | Purpose::PutBack => {
+                        let place = (*segment, *offset);
+                        index_new(&mut lanes, &mut segments, job, place, counts, &mut woken);
+                    }
+                    Purpose::Relocate { from } => {
+                        relocate(&mut lanes, &mut segments, job, (*segment, *offset), from);
+                    }
+                    Purpose::CarryRemembered { .. } => {}
                 }
-                self.index_new(&job, segment, offset, true);
             }
-            Purpose::PutBack => self.index_new(&job, segment, offset, false),
-            Purpose::Relocate { from } => self.relocate(&job, segment, offset, from),
-            Purpose::CarryRemembered { from } => {
-                self.carry_remembered(*from, segment, offset as u32, &job.payload);
+            for lane in woken {
+                if let Some(wake) = lanes.get(&lane).and_then(|lane| lane.wake.as_ref()) {
+                    wake();
+                }
             }
         }
-        // Whoever waited may have gone away; the items are accepted all the same.
-        let _ = job.done.send(Ok(Appended::Stored { first }));
-    }
-
-    fn index_new(&self, job: &Job, segment: u32, offset: u64, count_as_accepted: bool) {
-        let mut lanes = self.lanes();
-        let mut segments = self.segments();
-        let mut woken = HashSet::new();
-        for (record, at) in records(job.kind, &job.payload) {
-            let place = place_of(segment, offset, at.start, at.len());
-            let lane = lanes.entry(record.head.lane).or_default();
-            let group = lane.group_number(record.group);
-            let entry = Entry::new(
-                record.head.seq,
-                place,
-                record.head.expires_at,
-                record.head.dedup_until,
-                group,
-                record.head.intent_recorded,
-            );
-            lane.insert(entry, record.head.not_before);
-            if count_as_accepted {
-                lane.totals.accepted += 1;
-                lane.unreserve(u64::from(place.length));
+        for Placed { job, segment, offset, first } in group {
+            let at = RememberedAt { segment, offset: offset as u32 };
+            match &job.purpose {
+                Purpose::New { key: Some(key) } => self.remember(*key, at, &job.payload),
+                Purpose::CarryRemembered { from } => {
+                    self.carry_remembered(*from, segment, at.offset, &job.payload);
+                }
+                _ => {}
             }
-            segments.gained(place);
-            woken.insert(record.head.lane);
-        }
-        for lane in woken {
-            if let Some(wake) = lanes.get(&lane).and_then(|lane| lane.wake.as_ref()) {
-                wake();
-            }
+            // Whoever waited may have gone away; the items are accepted all the same.
+            let _ = job.done.send(Ok(Appended::Stored { first }));
         }
     }
+}
 
-    fn relocate(&self, job: &Job, segment: u32, offset: u64, from: &[Place]) {
-        let mut lanes = self.lanes();
-        let mut segments = self.segments();
-        for ((record, at), from) in records(job.kind, &job.payload).zip(from) {
-            let to = place_of(segment, offset, at.start, at.len());
-            let Some(lane) = lanes.get_mut(&record.head.lane) else { continue };
-            let head = &record.head;
-            let like = Entry::new(
-                head.seq,
-                *from,
-                head.expires_at,
-                head.dedup_until,
-                lane.group_number(record.group),
-                false,
-            );
-            if lane.relocate(head.seq, &like, *from, to) {
-                if head.intent_recorded {
-                    lane.mark_intent(head.seq);
-                }
-                segments.lost(*from);
-                segments.gained(to);
+fn index_new(
+    lanes: &mut Lanes,
+    segments: &mut Segments,
+    job: &Job,
+    (segment, offset): (u32, u64),
+    count_as_accepted: bool,
+    woken: &mut BTreeSet<LaneId>,
+) {
+    for (record, at) in records(job.kind, &job.payload) {
+        let place = place_of(segment, offset, at.start, at.len());
+        let lane = lanes.entry(record.head.lane).or_default();
+        let group = lane.group_number(record.group);
+        let entry = Entry::new(
+            record.head.seq,
+            place,
+            record.head.expires_at,
+            record.head.dedup_until,
+            group,
+            record.head.intent_recorded,
+        );
+        lane.insert(entry, record.head.not_before);
+        if count_as_accepted {
+            lane.totals.accepted += 1;
+            lane.unreserve(u64::from(place.length));
+        }
+        segments.gained(place);
+        woken.insert(record.head.lane);
+    }
+}
+
+fn relocate(
+    lanes: &mut Lanes,
+    segments: &mut Segments,
+    job: &Job,
+    (segment, offset): (u32, u64),
+    from: &[Place],
+) {
+    for ((record, at), from) in records(job.kind, &job.payload).zip(from) {
+        let to = place_of(segment, offset, at.start, at.len());
+        let Some(lane) = lanes.get_mut(&record.head.lane) else { continue };
+        let head = &record.head;
+        let like = Entry::new(
+            head.seq,
+            *from,
+            head.expires_at,
+            head.dedup_until,
+            lane.group_number(record.group),
+            false,
+        );
+        if lane.relocate(head.seq, &like, *from, to) {
+            if head.intent_recorded {
+                lane.mark_intent(head.seq);
             }
+            segments.lost(*from);
+            segments.gained(to);
         }
     }
 }

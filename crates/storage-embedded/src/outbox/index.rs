@@ -88,6 +88,10 @@ impl Bucket {
     }
 
     fn find(&mut self, seq: Seq) -> Option<&mut Entry> {
+        // What is looked for while the log is read is nearly always new.
+        if self.entries.back().is_none_or(|last| last.seq < seq) {
+            return None;
+        }
         let at = self.entries.partition_point(|other| other.seq < seq);
         self.entries.get_mut(at).filter(|entry| entry.seq == seq)
     }

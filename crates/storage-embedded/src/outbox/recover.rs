@@ -14,7 +14,7 @@ use super::index::{Entry, Lanes, Place};
 use super::remember::{KeyHash, RememberedAt, carried, read_prefix};
 use super::segments::{Segment, Segments, io, number_of};
 use super::terminal::{self, Recovered, TerminalStore};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 
 /// What the log said.
 pub struct Found {
@@ -81,6 +81,7 @@ struct Scan {
     ciphers: HashMap<u32, Arc<Cipher>>,
     /// Number and end of the segment before.
     before: Option<(u32, u64)>,
+    window: Vec<u8>,
 }
 
 impl Scan {
@@ -96,6 +97,7 @@ impl Scan {
             put_back: HashSet::new(),
             ciphers: HashMap::new(),
             before: None,
+            window: Vec::new(),
         }
     }
 
@@ -128,7 +130,6 @@ impl Scan {
         let file =
             disk.open(&super::segments::file_name(number)).map_err(io("read the outbox log"))?;
         let cipher = self.cipher(keys, &header)?;
-        let bytes = read_all(&*file)?;
         self.next_seq = self.next_seq.max(header.next_seq);
         self.accepted = header.accepted.iter().copied().collect();
         let segment = Segment {
@@ -141,16 +142,16 @@ impl Scan {
             remembered: 0,
         };
         self.segments.all.insert(number, segment);
-        let end = self.frames(number, &bytes);
+        let end = self.frames(number, &*file)?;
         if is_last {
             // What was read may be in memory only, if the sync of its last frames failed before a
             // restart. The next segment will say where this one ended, so that must be durable.
             file.sync().map_err(io("sync the outbox log"))?;
         }
         if let Some(segment) = self.segments.all.get_mut(&number) {
-            segment.end = end as u64;
+            segment.end = end;
         }
-        self.before = Some((number, end as u64));
+        self.before = Some((number, end));
         Ok(())
     }
 
@@ -168,20 +169,19 @@ impl Scan {
     }
 
     /// Reads frames until the first that is not whole, and returns where that is.
-    fn frames(&mut self, number: u32, bytes: &[u8]) -> usize {
-        let mut at = 0;
-        while let Some((kind, payload)) =
-            bytes.get(at..).and_then(|b| read_frame(b, u64::from(number)))
-        {
-            let offset = (at + FRAME_HEAD) as u64;
+    fn frames(&mut self, number: u32, file: &dyn DiskFile) -> Result<u64, StorageError> {
+        let mut window = std::mem::take(&mut self.window);
+        let mut frames = Frames::new(file, number, &mut window)?;
+        while let Some(Frame { kind, offset, payload }) = frames.next()? {
             match kind {
                 Kind::Header => {}
                 Kind::Items | Kind::Moved => self.items(kind, number, offset, payload),
                 Kind::Remembered => self.carried(number, offset, payload),
             }
-            at += FRAME_HEAD + payload.len();
         }
-        at
+        let end = frames.at;
+        self.window = window;
+        Ok(end)
     }
 
     fn items(&mut self, kind: Kind, number: u32, offset: u64, payload: &[u8]) {
@@ -258,10 +258,68 @@ impl Scan {
     }
 }
 
-fn read_all(file: &dyn crate::disk::DiskFile) -> Result<Vec<u8>, StorageError> {
-    let read = io("read the outbox log");
-    let length = usize::try_from(file.size().map_err(&read)?).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, 0).map_err(&read)?;
-    Ok(bytes)
+/// The frames of a file, through a window that moves over it. A small window is read and checked
+/// while it is in the processor's cache, and a start takes no more memory than what comes after.
+struct Frames<'a> {
+    file: &'a dyn DiskFile,
+    segment: u32,
+    size: u64,
+    /// Where the next frame begins.
+    at: u64,
+    window: &'a mut Vec<u8>,
+    /// Where the window begins.
+    window_at: u64,
+}
+
+struct Frame<'a> {
+    kind: Kind,
+    /// Of the payload.
+    offset: u64,
+    payload: &'a [u8],
+}
+
+/// As much as a second-level cache holds beside what else is needed.
+const WINDOW_BYTES: u64 = 512 << 10;
+
+impl<'a> Frames<'a> {
+    fn new(
+        file: &'a dyn DiskFile,
+        segment: u32,
+        window: &'a mut Vec<u8>,
+    ) -> Result<Self, StorageError> {
+        let size = file.size().map_err(io("read the outbox log"))?;
+        window.clear();
+        Ok(Self { file, segment, size, at: 0, window, window_at: 0 })
+    }
+
+    /// The next frame with the offset of its payload, if it is whole and sound.
+    fn next(&mut self) -> Result<Option<Frame<'_>>, StorageError> {
+        let Some(head) = self.look(FRAME_HEAD as u64)? else { return Ok(None) };
+        let length = super::frame::Reader(&self.window[head]).u32().unwrap_or(0);
+        let Some(frame) = self.look(FRAME_HEAD as u64 + u64::from(length))? else {
+            return Ok(None);
+        };
+        let frame = read_frame(&self.window[frame], u64::from(self.segment));
+        Ok(frame.map(|(kind, payload)| {
+            let offset = self.at + FRAME_HEAD as u64;
+            self.at = offset + payload.len() as u64;
+            Frame { kind, offset, payload }
+        }))
+    }
+
+    /// Where in the window so many bytes from the position on are, if the file has them.
+    fn look(&mut self, bytes: u64) -> Result<Option<std::ops::Range<usize>>, StorageError> {
+        if bytes > self.size - self.at {
+            return Ok(None);
+        }
+        if self.at + bytes > self.window_at + self.window.len() as u64 {
+            let wanted = bytes.max(WINDOW_BYTES).min(self.size - self.at);
+            self.window.resize(wanted as usize, 0);
+            self.window_at = self.at;
+            let read = self.file.read_exact_at(self.window, self.at);
+            read.map_err(io("read the outbox log"))?;
+        }
+        let start = (self.at - self.window_at) as usize;
+        Ok(Some(start..start + bytes as usize))
+    }
 }
