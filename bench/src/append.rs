@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_model::credential::SignedWith;
-use holdfast_model::id::{BatchId, CredentialId, ItemId, LaneId, Seq, VersionNo};
+use holdfast_model::id::{BatchId, CredentialId, ItemId, LaneId, VersionNo};
 use holdfast_model::item::{Admitted, BatchGroup, ProfileStamp};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_storage::{
@@ -36,7 +36,8 @@ pub async fn measure(options: &Options, table: &mut Table) -> anyhow::Result<()>
         table.load(RAW, GROUP as f64, raw(dir.path(), length, false)?);
         table.load(SQLITE, GROUP as f64, sqlite(dir.path(), length, false)?);
         let outbox = Subject::open(dir.path())?;
-        let row = table.load("outbox, append 128", GROUP as f64, outbox.append(length).await?);
+        let measured = outbox.by_all_callers(length, Work::Append).await?;
+        let row = table.load("outbox, append 128", GROUP as f64, measured);
         row.beside(RAW, 0.5).beside(SQLITE, 2.0);
         outbox.outbox.close().await?;
 
@@ -44,7 +45,8 @@ pub async fn measure(options: &Options, table: &mut Table) -> anyhow::Result<()>
         table.load(RAW_QUEUE, GROUP as f64, raw(dir.path(), length, true)?);
         table.load(SQLITE_QUEUE, GROUP as f64, sqlite(dir.path(), length, true)?);
         let outbox = Subject::open(dir.path())?;
-        let row = table.load("outbox, 128 in and out", GROUP as f64, outbox.queue(length).await?);
+        let measured = outbox.by_all_callers(length, Work::Queue).await?;
+        let row = table.load("outbox, 128 in and out", GROUP as f64, measured);
         row.beside(RAW_QUEUE, 0.5).beside(SQLITE_QUEUE, 2.0);
         outbox.outbox.close().await?;
     }
@@ -121,57 +123,80 @@ struct Subject {
     fragments: Vec<Vec<u8>>,
 }
 
+#[derive(Clone, Copy)]
+enum Work {
+    Append,
+    /// In, and out again as delivered.
+    Queue,
+}
+
+/// Two, so that one prepares its group while the other's is being synced, as in the gateway. A
+/// group is still what one of them has.
+const CALLERS: u64 = 2;
+
 impl Subject {
-    fn open(dir: &Path) -> anyhow::Result<Self> {
+    fn open(dir: &Path) -> anyhow::Result<Arc<Self>> {
         let settings =
             OutboxSettings { max_bytes: 40 << 30, ..OutboxSettings::in_dir(&dir.join("outbox")) };
         std::fs::create_dir_all(&settings.dir)?;
         let outbox = EmbeddedOutbox::open(settings, Arc::new(PlainKeys), NOW)?;
         let fragments = (0..GROUP as u64).map(fragment).collect();
-        Ok(Self { outbox: Arc::new(outbox), fragments })
+        Ok(Arc::new(Self { outbox: Arc::new(outbox), fragments }))
     }
 
-    async fn append(&self, length: Duration) -> anyhow::Result<crate::load::Measured> {
-        let mut clock = Stopwatch::start(length);
-        let mut number = 0;
-        while clock.runs() {
-            number += 1;
-            self.outbox.append(self.commit(number)).await?;
-            clock.lap();
-        }
-        Ok(clock.measured())
-    }
-
-    async fn queue(&self, length: Duration) -> anyhow::Result<crate::load::Measured> {
-        let signed_with = SignedWith {
-            credential: CredentialId::new("bench")?,
-            version: VersionNo(1),
-            fingerprint: "0".repeat(16),
+    async fn by_all_callers(
+        self: &Arc<Self>,
+        length: Duration,
+        work: Work,
+    ) -> anyhow::Result<crate::load::Measured> {
+        let caller = |number| {
+            let this = self.clone();
+            tokio::spawn(async move { this.call(number, length, work).await })
         };
+        let callers: Vec<_> = (0..CALLERS).map(caller).collect();
+        let mut all = Stopwatch::start(length);
+        for caller in callers {
+            all.laps_ms.extend(caller.await??.laps_ms);
+        }
+        all.end();
+        Ok(all.measured())
+    }
+
+    async fn call(&self, caller: u64, length: Duration, work: Work) -> anyhow::Result<Stopwatch> {
         let mut clock = Stopwatch::start(length);
-        let mut number = 0;
+        let mut number = caller;
         while clock.runs() {
-            number += 1;
+            number += CALLERS;
             self.outbox.append(self.commit(number)).await?;
-            let ask = LeaseAsk {
-                max_items: GROUP as u32,
-                max_unsafe_items: GROUP as u32,
-                max_bytes: u32::MAX,
-                now: NOW,
-            };
-            let lease = self.outbox.lease(LANE, ask).await?;
-            let items: Vec<Seq> = lease.items.iter().map(|item| item.meta.seq).collect();
-            let batch = DeliveredBatch {
-                batch: BatchId::from_parts(NOW, random_part(number)),
-                items,
-                signed_with: signed_with.clone(),
-                trace_id: None,
-                at: NOW,
-            };
-            self.outbox.settle(LANE, Settlement::Delivered(batch)).await?;
+            if matches!(work, Work::Queue) {
+                self.take_out(number).await?;
+            }
             clock.lap();
         }
-        Ok(clock.measured())
+        Ok(clock)
+    }
+
+    async fn take_out(&self, number: u64) -> anyhow::Result<()> {
+        let ask = LeaseAsk {
+            max_items: GROUP as u32,
+            max_unsafe_items: GROUP as u32,
+            max_bytes: u32::MAX,
+            now: NOW,
+        };
+        let lease = self.outbox.lease(LANE, ask).await?;
+        let batch = DeliveredBatch {
+            batch: BatchId::from_parts(NOW, random_part(number)),
+            items: lease.items.iter().map(|item| item.meta.seq).collect(),
+            signed_with: SignedWith {
+                credential: CredentialId::new("bench")?,
+                version: VersionNo(1),
+                fingerprint: "0".repeat(16),
+            },
+            trace_id: None,
+            at: NOW,
+        };
+        self.outbox.settle(LANE, Settlement::Delivered(batch)).await?;
+        Ok(())
     }
 
     fn commit(&self, number: u64) -> Commit {
@@ -241,6 +266,11 @@ impl Stopwatch {
         let now = Instant::now();
         self.laps_ms.push((now - self.lap).as_secs_f64() * 1_000.0);
         self.lap = now;
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    fn end(&mut self) {
+        self.lap = Instant::now();
     }
 
     fn measured(mut self) -> crate::load::Measured {

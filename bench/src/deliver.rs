@@ -69,7 +69,7 @@ async fn backlog(
     let waiting = subject.status().await?.ledger.held;
     let start = Instant::now();
     subject.resume().await?;
-    until(|| delivered(sink) - before >= waiting).await;
+    until(|| delivered(sink) - before >= waiting).await?;
     Ok(waiting as f64 / start.elapsed().as_secs_f64())
 }
 
@@ -85,7 +85,7 @@ async fn together(
     let rate = load(options, subject.addr(), requests).await?.requests_per_second;
     let delivered_meanwhile = delivered(sink) - delivered_before;
     let accepted = subject.status().await?.ledger.accepted - accepted_before;
-    until(|| delivered(sink) - delivered_before >= accepted).await;
+    until(|| delivered(sink) - delivered_before >= accepted).await?;
     Ok((rate, delivered_meanwhile as f64 / accepted as f64))
 }
 
@@ -105,8 +105,14 @@ pub fn delivered(sink: &RunningSandbox) -> u64 {
     sink.handle().state().total.received
 }
 
-pub async fn until(is_so: impl Fn() -> bool) {
+/// Waits for what is known to come. A benchmark that waits forever measures nothing.
+#[allow(clippy::disallowed_methods, reason = "a benchmark measures time")]
+pub async fn until(is_so: impl Fn() -> bool) -> anyhow::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(120);
+    let start = Instant::now();
     while !is_so() {
+        anyhow::ensure!(start.elapsed() < PATIENCE, "it did not come within {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
+use holdfast_gateway::services::holds;
 
 use crate::Options;
 use crate::deliver::{delivered, fill, until};
@@ -49,7 +50,7 @@ pub async fn measure(options: &Options, table: &mut Table) -> anyhow::Result<()>
         let started = now();
         let delivering = start(true, false)?;
         table.note("ready after kill -9", "ms", started.elapsed().as_secs_f64() * 1_000.0);
-        until(|| delivered(&sink) > before).await;
+        until(|| delivered(&sink) > before).await?;
         let elapsed = started.elapsed().as_secs_f64() * 1_000.0;
         table.note("first delivery after kill -9", "ms", elapsed);
         delivering.kill()?;
@@ -112,6 +113,8 @@ pub async fn play(role: &Role) -> anyhow::Result<()> {
     let running = subject::open(&role.dir, Some(&role.platform_url)).await?;
     if role.deliver {
         subject::resume(&running).await?;
+    } else if holds::list(&running.gateway, false).await?.is_empty() {
+        subject::pause(&running).await?;
     }
     println!("{} -", running.addr);
     std::future::pending::<()>().await;

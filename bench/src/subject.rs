@@ -10,7 +10,7 @@ use holdfast_gateway::services::destinations::{self, DestinationRequest};
 use holdfast_gateway::services::status::{self, Status};
 use holdfast_gateway::services::{Actor, holds, keys};
 use holdfast_model::access::Role;
-use holdfast_model::destination::{Destination, DestinationSettings};
+use holdfast_model::destination::DestinationSettings;
 use holdfast_model::id::{AssetId, CredentialId, DestinationId, KeyId};
 use holdfast_model::platform::PlatformId;
 use holdfast_model::secret::Secret;
@@ -24,7 +24,6 @@ const OPERATOR: Actor<'static> = Actor("bench");
 
 pub struct Subject {
     running: Running,
-    destination: Destination,
     pub key: String,
 }
 
@@ -70,10 +69,10 @@ impl Subject {
             credential,
             settings: DestinationSettings { quota_bytes: 1 << 40, ..Default::default() },
         };
-        let destination = destinations::add(gateway, OPERATOR, request).await?;
+        destinations::add(gateway, OPERATOR, request).await?;
         let key = keys::create(gateway, OPERATOR, KeyId::new("bench")?, Role::Ingest, Vec::new());
         let key = key.await?.text.expose().to_owned();
-        Ok(Self { running, destination, key })
+        Ok(Self { running, key })
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -85,9 +84,7 @@ impl Subject {
     }
 
     pub async fn pause(&self) -> anyhow::Result<()> {
-        let reason = "not to be delivered yet";
-        holds::pause(&self.running.gateway, OPERATOR, &self.destination, reason).await?;
-        Ok(())
+        pause(&self.running).await
     }
 
     pub async fn resume(&self) -> anyhow::Result<()> {
@@ -109,6 +106,13 @@ pub async fn open(dir: &Path, platform_url: Option<&str>) -> anyhow::Result<Runn
         settings.meta.base_url = PlatformUrl(url.to_owned());
     }
     Ok(holdfast_gateway::start(settings).await?)
+}
+
+/// Holds the destination.
+pub async fn pause(running: &Running) -> anyhow::Result<()> {
+    let destination = destinations::find(&running.gateway, &DestinationId::new(DESTINATION)?)?;
+    holds::pause(&running.gateway, OPERATOR, &destination, "not to be delivered yet").await?;
+    Ok(())
 }
 
 /// Lifts every hold.

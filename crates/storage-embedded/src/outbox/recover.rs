@@ -313,13 +313,20 @@ impl<'a> Frames<'a> {
             return Ok(None);
         }
         if self.at + bytes > self.window_at + self.window.len() as u64 {
-            let wanted = bytes.max(WINDOW_BYTES).min(self.size - self.at);
-            self.window.resize(wanted as usize, 0);
-            self.window_at = self.at;
-            let read = self.file.read_exact_at(self.window, self.at);
-            read.map_err(io("read the outbox log"))?;
+            self.advance(bytes.max(WINDOW_BYTES).min(self.size - self.at))?;
         }
         let start = (self.at - self.window_at) as usize;
         Ok(Some(start..start + bytes as usize))
+    }
+
+    /// Moves the window to the position. What it holds of that already is not read again.
+    fn advance(&mut self, bytes: u64) -> Result<(), StorageError> {
+        let passed = (self.at - self.window_at) as usize;
+        self.window.drain(..passed.min(self.window.len()));
+        let kept = self.window.len();
+        self.window.resize(bytes as usize, 0);
+        self.window_at = self.at;
+        let read = self.file.read_exact_at(&mut self.window[kept..], self.at + kept as u64);
+        read.map_err(io("read the outbox log"))
     }
 }
