@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "tests say which seed they ran")]
 
 mod commands;
+mod death;
 mod demo;
 mod kill;
 mod rig;

@@ -61,8 +61,12 @@ impl Rig {
     }
 
     pub fn add_token(&self, token: &str) {
+        self.add_credential("shop", token);
+    }
+
+    pub fn add_credential(&self, name: &str, token: &str) {
         let output = self
-            .command(&["--json", "credential", "add", "shop", "--token-env", "TEST_TOKEN"])
+            .command(&["--json", "credential", "add", name, "--token-env", "TEST_TOKEN"])
             .env("TEST_TOKEN", token)
             .output()
             .unwrap();
@@ -88,6 +92,13 @@ impl Rig {
 
     pub fn status(&self) -> Value {
         self.holdfast(&["--json", "status"])
+    }
+
+    /// What `status` says of a destination.
+    pub fn destination(&self, name: &str) -> Value {
+        let status = self.status();
+        let rows = status["destinations"].as_array().cloned().unwrap_or_default();
+        rows.into_iter().find(|row| row["id"] == name).unwrap_or_default()
     }
 
     /// Waits until nothing is queued, as `status` tells it.
