@@ -28,3 +28,9 @@ pub use clock::Clock;
 pub use http::{RouteInfo, router, routes};
 pub use serve::{ADMIN_SOCKET, Running, StartError, start};
 pub use state::Gateway;
+
+/// How bodies are taken apart, for the fuzz targets.
+#[doc(hidden)]
+pub mod bodies {
+    pub use crate::ingest::{IngestError, dropin_meta, form, lines, split};
+}

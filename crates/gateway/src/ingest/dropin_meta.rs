@@ -38,7 +38,8 @@ pub async fn read(
     in_reasonable_time(body, move |body| decode(&content_type, body, max_events)).await
 }
 
-fn decode(content_type: &str, body: &Bytes, max_events: usize) -> Result<Posted, IngestError> {
+/// The same, at once.
+pub fn decode(content_type: &str, body: &Bytes, max_events: usize) -> Result<Posted, IngestError> {
     if let Ok(boundary) = multer::parse_boundary(content_type) {
         let form = multipart(body.clone(), boundary, max_events).now_or_never();
         // Everything is here already, so there is nothing that could be waited for.
