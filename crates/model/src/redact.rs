@@ -40,6 +40,7 @@ const NOT_ECHOED: [&str; 7] = ["invalid", "is", "malformed", "has", "expired", "
 pub fn redact(text: &str) -> Cow<'_, str> {
     let mut found = Vec::new();
     find_runs(text, &mut found);
+    find_app_tokens(text, &mut found);
     find_keyed(text, &mut found);
     find_echoed(text, &mut found);
     if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(mask(text, found)) }
@@ -125,8 +126,6 @@ fn find_runs(text: &str, found: &mut Vec<Range<usize>>) {
             run(rest, |b| !b.is_ascii_whitespace() && b != b'"').filter(|n| *n >= 50)
         } else if rest.starts_with(b"eyJ") {
             run(rest, |b| is_token_byte(b) || b == b'.').filter(|n| *n >= 40)
-        } else if rest[0].is_ascii_digit() {
-            app_token(rest)
         } else {
             None
         };
@@ -148,22 +147,20 @@ fn run(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> Option<usize> {
     Some(bytes.iter().take_while(|b| belongs(**b)).count())
 }
 
-/// `APPID|SECRET`, the bar perhaps percent-encoded.
-fn app_token(bytes: &[u8]) -> Option<usize> {
-    let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
-    if !(9..=20).contains(&digits) {
-        return None;
+/// `APPID|SECRET`, the bar perhaps percent-encoded. Found by the bar, because anything may stand
+/// right before the id, another secret included.
+fn find_app_tokens(text: &str, found: &mut Vec<Range<usize>>) {
+    const MIN_ID_DIGITS: usize = 9;
+    const MIN_SECRET: usize = 20;
+    let bars = text.match_indices('|').chain(text.match_indices("%7C"));
+    for (at, bar) in bars.chain(text.match_indices("%7c")) {
+        let (id, secret) = (&text.as_bytes()[..at], &text.as_bytes()[at + bar.len()..]);
+        let id = id.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+        let secret = secret.iter().take_while(|b| is_token_byte(**b)).count();
+        if id >= MIN_ID_DIGITS && secret >= MIN_SECRET {
+            found.push(at - id..at + bar.len() + secret);
+        }
     }
-    let rest = &bytes[digits..];
-    let bar = if rest.starts_with(b"|") {
-        1
-    } else if rest.len() >= 3 && rest[..3].eq_ignore_ascii_case(b"%7c") {
-        3
-    } else {
-        return None;
-    };
-    let secret = rest[bar..].iter().take_while(|b| is_token_byte(**b)).count();
-    (secret >= 20).then_some(digits + bar + secret)
 }
 
 /// Values of secret keys: `key=value` and `"key":"value"`.
@@ -305,6 +302,10 @@ mod tests {
         let secret = "0123456789abcdef".repeat(2);
         check(&format!("123456789012345|{secret} is"), "[redacted] is");
         check(&format!("123456789012345%7C{secret}"), "[redacted]");
+        check(&format!("app123456789012345|{secret}"), "app[redacted]");
+        check(&format!("token_123456789012345|{secret}"), "token_[redacted]");
+        check(&format!("190123456789012345678901|{secret}"), "[redacted]");
+        check(&format!("123456789012345|{secret}").repeat(2), "[redacted]");
         check("Session key 1-abc.def is malformed", "Session key [redacted] is malformed");
         check("authorization: Bearer hunter2hunter2", "authorization: Bearer [redacted]");
     }
