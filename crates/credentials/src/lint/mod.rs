@@ -189,12 +189,25 @@ mod tests {
             format!("Bearer {token}"),
             format!("\u{feff}{token}\u{200b}"),
             format!("access_token={token}"),
+            format!("\"access_token={token}\""),
+            format!("'Authorization: Bearer {token}'"),
+            format!("Authorization: \"Bearer {token}\""),
         ] {
             let lint = meta(&wrapped);
             assert_eq!(lint.token().expose(), token, "{wrapped:?}");
             assert!(lint.is_storable());
             assert!(lint.findings.len() > 1, "it says what it took off");
         }
+    }
+
+    #[test]
+    fn wrapping_without_end_is_refused_and_nothing_is_stored_half_unwrapped() {
+        let token = fake_token(APP_ID, 2);
+        let nested = |layers| format!("{}{token}{}", "'".repeat(layers), "'".repeat(layers));
+        assert_eq!(meta(&nested(5)).token().expose(), token);
+        assert!(!meta(&nested(50)).is_storable());
+        assert!(meta(&nested(50)).describe()[0].contains("many times over"));
+        assert_eq!(meta(&format!("{token}#_#_")).token().expose(), token);
     }
 
     #[test]

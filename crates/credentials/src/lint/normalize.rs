@@ -16,9 +16,28 @@ const PREFIXES: [(&str, &str); 4] = [
     ("oauth ", "the word \"OAuth\""),
 ];
 
+/// How often wrapping is looked for inside wrapping. `"Authorization: Bearer …"` is two deep.
+const MAX_LAYERS: usize = 8;
+
 pub fn normalize(text: &str) -> (String, Vec<Finding>) {
     let mut findings = Vec::new();
-    let mut rest = trim(text, "around the token", &mut findings);
+    let mut token = text.to_owned();
+    for _ in 0..MAX_LAYERS {
+        let unwrapped = unwrap_once(&token, &mut findings);
+        if unwrapped == token {
+            return (token, findings);
+        }
+        token = unwrapped;
+    }
+    findings.push(Finding::refuse(
+        "The token is wrapped in quotation marks and words many times over. Copy it again with the \
+         platform's Copy button.",
+    ));
+    (token, findings)
+}
+
+fn unwrap_once(text: &str, findings: &mut Vec<Finding>) -> String {
+    let mut rest = trim(text, "around the token", findings);
     for (prefix, what) in PREFIXES {
         let matches =
             rest.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
@@ -31,7 +50,7 @@ pub fn normalize(text: &str) -> (String, Vec<Finding>) {
         let inner = rest.strip_prefix(open).and_then(|inner| inner.strip_suffix(close));
         if let Some(inner) = inner {
             findings.push(Finding::note("Taken off: quotation marks around the token."));
-            rest = trim(inner, "inside the quotation marks", &mut findings);
+            rest = trim(inner, "inside the quotation marks", findings);
             break;
         }
     }
@@ -40,11 +59,12 @@ pub fn normalize(text: &str) -> (String, Vec<Finding>) {
         findings.push(Finding::note("Decoded: a percent-encoded bar (%7C)."));
         token = token.replace("%7C", "|").replace("%7c", "|");
     }
-    if let Some(code) = token.strip_suffix("#_") {
+    let code = token.trim_end_matches("#_");
+    if code.len() != token.len() {
         findings.push(Finding::note("Taken off: \"#_\" at the end, which a redirect adds."));
         token = code.to_owned();
     }
-    (token, findings)
+    token
 }
 
 fn trim<'a>(text: &'a str, place: &str, findings: &mut Vec<Finding>) -> &'a str {
