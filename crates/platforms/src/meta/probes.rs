@@ -2,6 +2,7 @@
 
 use holdfast_model::credential::{CredentialKind, Expiry};
 use holdfast_model::fault::{FaultAction, FaultClass};
+use holdfast_model::redact::redact_and_cut;
 use holdfast_model::time::UnixSeconds;
 use holdfast_model::wire::{HttpRequest, HttpResponse, Method};
 use serde_json::Value;
@@ -82,6 +83,10 @@ fn percent_encoded(text: &str) -> String {
 pub fn read(kind: ProbeKind, response: &HttpResponse) -> ProbeReading {
     match answer::read(response) {
         Answer::Error(error) => refusal(kind, &error),
+        // A page of a proxy's may be JSON too. What it says of itself proves and refutes nothing.
+        _ if !(200..300).contains(&response.status) => {
+            reading(ProbeAnswer::Silent, Learned::default())
+        }
         Answer::Other(value) if kind == ProbeKind::DebugToken => debugged(&value),
         Answer::Other(value) if is_what_was_asked(kind, &value) => {
             reading(ProbeAnswer::Proved, Learned::default())
@@ -91,6 +96,9 @@ pub fn read(kind: ProbeKind, response: &HttpResponse) -> ProbeReading {
 }
 
 fn is_what_was_asked(kind: ProbeKind, value: &Value) -> bool {
+    if !value["error"].is_null() {
+        return false;
+    }
     match kind {
         ProbeKind::Asset | ProbeKind::Identity => value["id"].is_string(),
         ProbeKind::Quality => value.is_object(),
@@ -130,6 +138,9 @@ fn credential_refusal(kind: ProbeKind, name: &str) -> ProbeAnswer {
 /// `debug_token` answers 200 even for garbage; `data.is_valid` and `data.error` decide, not the
 /// clock.
 fn debugged(value: &Value) -> ProbeReading {
+    if !value["error"].is_null() {
+        return reading(ProbeAnswer::Silent, Learned::default());
+    }
     let data = &value["data"];
     let learned = learned(data);
     if data["error"].is_object() {
@@ -156,12 +167,15 @@ fn debugged(value: &Value) -> ProbeReading {
 }
 
 fn learned(data: &Value) -> Learned {
+    /// Meta has about a hundred permissions.
+    const MAX_SCOPES: usize = 256;
     let mut scopes: Vec<String> = Vec::new();
     let flat = data["scopes"].as_array().into_iter().flatten();
     let granular = data["granular_scopes"].as_array().into_iter().flatten().map(|g| &g["scope"]);
     for scope in flat.chain(granular).filter_map(Value::as_str) {
-        if !scopes.iter().any(|known| known == scope) {
-            scopes.push(scope.chars().take(100).collect());
+        let scope = redact_and_cut(scope, 100);
+        if scopes.len() < MAX_SCOPES && !scopes.contains(&scope) {
+            scopes.push(scope);
         }
     }
     Learned {
@@ -172,7 +186,7 @@ fn learned(data: &Value) -> Learned {
             "APP" => CredentialKind::App,
             _ => CredentialKind::Unknown,
         }),
-        app_id: data["app_id"].as_str().map(|id| id.chars().take(40).collect()),
+        app_id: data["app_id"].as_str().map(|id| redact_and_cut(id, 40)),
         expires_at: expiry(&data["expires_at"]),
         data_access_expires_at: expiry(&data["data_access_expires_at"]),
         scopes,

@@ -367,7 +367,7 @@ fn a_purchase_needs_value_and_currency() {
 
 #[test]
 fn text_that_is_no_event_is_refused() {
-    let cases: [(&[u8], &str, &str); 12] = [
+    let cases: [(&[u8], &str, &str); 15] = [
         (b"", "meta.malformed_json", ""),
         (b"not json", "meta.malformed_json", ""),
         (b"{", "meta.malformed_json", ""),
@@ -384,6 +384,9 @@ fn text_that_is_no_event_is_refused() {
         (b"[]", "meta.wrong_type", ""),
         (b"\"{}\"", "meta.wrong_type", ""),
         (b"{\"own key\":1}", "meta.unknown_key", "own key"),
+        (b"{\"event_time\":1e999}", "meta.invalid_value", "event_time"),
+        (b"{\"user_data\":{\"ph\":[1e999]}}", "meta.invalid_value", "user_data.ph[0]"),
+        (b"{\"custom_data\":{\"x\":1e999}}", "meta.invalid_value", ""),
     ];
     for (raw, fault, field) in cases {
         let refusal = admit(raw).unwrap_err();

@@ -3,4 +3,5 @@
 mod admit;
 mod catalog;
 mod judge;
+mod probes;
 mod vectors;

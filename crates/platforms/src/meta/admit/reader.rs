@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::json::{Keys, Kind, Scanner};
+use super::json::{Flaw, Keys, Kind, Scanner};
 use super::refusal;
 use super::warnings::Warnings;
 use crate::Rejection;
@@ -157,7 +157,10 @@ impl<'a> Reader<'a> {
 
     /// The digits of a whole number, which must come next.
     pub fn whole_number(&mut self, path: &str, expected: &str) -> Result<&'a str, Rejection> {
-        let written = self.scanner.number()?;
+        let written = self.scanner.number().map_err(|flaw| match flaw {
+            Flaw::NumberTooLarge { .. } => refusal::invalid(path, expected),
+            other => other.into(),
+        })?;
         if written.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
             let message = format!("{path} has a fraction or an exponent; expected {expected}");
             return Err(refusal::refuse("meta.wrong_type", path, message));

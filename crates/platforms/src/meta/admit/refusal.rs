@@ -75,6 +75,11 @@ impl From<Flaw> for Rejection {
                 "",
                 format!("not valid JSON at byte {at}: expected {expected}"),
             ),
+            Flaw::NumberTooLarge { at } => refuse(
+                "meta.invalid_value",
+                "",
+                format!("the number at byte {at} is too large; expected one that fits a double"),
+            ),
             Flaw::DuplicateKey { key } => duplicate_key("", &key),
             Flaw::TooDeep { at } => too_large("", format!("{MAX_DEPTH} levels, at byte {at}")),
             Flaw::TooManyMembers { at } => {

@@ -29,10 +29,23 @@ const USUAL_KEYS: usize = 16;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flaw {
-    Unexpected { at: usize, expected: &'static str },
-    TooDeep { at: usize },
-    TooManyMembers { at: usize },
-    DuplicateKey { key: String },
+    Unexpected {
+        at: usize,
+        expected: &'static str,
+    },
+    /// JSON, but longer than [`MAX_NUMBER_BYTES`] or beyond the range of a double.
+    NumberTooLarge {
+        at: usize,
+    },
+    TooDeep {
+        at: usize,
+    },
+    TooManyMembers {
+        at: usize,
+    },
+    DuplicateKey {
+        key: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +175,7 @@ impl<'a> Scanner<'a> {
         // Without an exponent, only a longer number could leave the range of a double.
         let is_finite = || written.parse().is_ok_and(f64::is_finite);
         if written.len() > MAX_NUMBER_BYTES || (has_exponent && !is_finite()) {
-            return Err(Flaw::Unexpected { at: start, expected: "a smaller number" });
+            return Err(Flaw::NumberTooLarge { at: start });
         }
         Ok(written)
     }
