@@ -4,12 +4,13 @@
 //! client sends. Whatever shape it is, each event found goes through [`admission`].
 
 mod admission;
+mod made;
 mod shapes;
 
 use holdfast_model::destination::{DestinationSettings, ExternalIdRule};
 use holdfast_model::time::UnixSeconds;
 use holdfast_testkit::event::FAKE_EVENT_TIME;
-use holdfast_testkit::{fake_event, fake_event_at};
+use holdfast_testkit::{Seeded, fake_event, fake_event_at};
 use serde_json::{Value, json};
 
 /// An hour after the events of the testkit.
@@ -21,7 +22,8 @@ const MAX_EVENTS: usize = 8;
 pub fn check(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else { return };
     let settings = settings(*choice);
-    let events = match choice % 4 {
+    let events = match choice & 3 {
+        0 if choice & 16 != 0 => vec![made::event(body, NOW).into_bytes()],
         0 => vec![body.to_vec()],
         1 => shapes::json(body),
         2 => shapes::lines(body),
@@ -65,6 +67,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
         seed(0x23, &text(&json!({ "data": [minimal()], "access_token": "k" }))),
         seed(0x43, &multipart),
     ];
+    seeds.extend(
+        (0..8).map(|n| [vec![16 + 4 * (n % 4)], Seeded::new(u64::from(n)).bytes(300)].concat()),
+    );
     seeds.extend(untidy().iter().map(|event| seed(0, &text(event))));
     seeds
 }
