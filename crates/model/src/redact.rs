@@ -6,6 +6,7 @@
 //! doubt, this masks.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -80,12 +81,20 @@ impl LiveSecrets {
 
     /// Masks every live secret and then everything that looks like one.
     pub fn redact(&self, text: &str) -> String {
+        match self.mask(text) {
+            Some(masked) => redact(&masked).into_owned(),
+            None => redact(text).into_owned(),
+        }
+    }
+
+    /// Masks every live secret and nothing else, so that text which is still to be parsed stays
+    /// what it is. `None` if there is none.
+    pub fn mask(&self, text: &str) -> Option<String> {
         let mut found = Vec::new();
         for form in &self.forms {
             find_pieces(text, form, &mut found);
         }
-        let masked = if found.is_empty() { text.to_owned() } else { mask(text, found) };
-        redact(&masked).into_owned()
+        (!found.is_empty()).then(|| mask(text, found))
     }
 }
 
@@ -102,9 +111,9 @@ fn find_pieces(text: &str, secret: &str, found: &mut Vec<Range<usize>>) {
     if text.len() < piece {
         return;
     }
-    for start in 0..=text.len() - piece {
-        let window = &text[start..start + piece];
-        if secret.windows(piece).any(|part| part == window) {
+    let pieces: HashSet<&[u8]> = secret.windows(piece).collect();
+    for (start, window) in text.windows(piece).enumerate() {
+        if pieces.contains(window) {
             found.push(start..start + piece);
         }
     }

@@ -8,3 +8,4 @@ mod demo;
 mod kill;
 mod rig;
 mod sdk;
+mod secrets;

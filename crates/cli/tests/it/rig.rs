@@ -24,6 +24,10 @@ pub struct Rig {
 impl Rig {
     /// A running gateway with one destination, `shop`.
     pub async fn start() -> Self {
+        Self::start_logging("info").await
+    }
+
+    pub async fn start_logging(filter: &str) -> Self {
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
         let control = sandbox.handle();
         control.add_app(APP, Proof::Optional);
@@ -38,6 +42,7 @@ impl Rig {
             .arg(dir.path().join("data"))
             .arg("--config")
             .arg(&config)
+            .env("HOLDFAST_LOG_FILTER", filter)
             .env("HOLDFAST_DELIVERY_BACKOFF_FIRST_MS", "50")
             .env("HOLDFAST_DELIVERY_BACKOFF_MAX_MS", "1000")
             .ready_when_it_says("holdfast is ready at");

@@ -40,7 +40,7 @@ pub async fn send(gateway: &Gateway, batch: Batch) -> Outcome {
         tracing::error!(destination = %batch.destination.id, %error, "failed to record an attempt-intent");
         return Outcome::NotSent { fault: None };
     }
-    let (request, signed_with) = match signed_request(gateway, &batch).await {
+    let (request, keyring) = match signed_request(gateway, &batch).await {
         Ok(built) => built,
         Err(error) => return Outcome::NotSent { fault: error.fault() },
     };
@@ -48,9 +48,10 @@ pub async fn send(gateway: &Gateway, batch: Batch) -> Outcome {
     match gateway.egress.send(request).await {
         Ok(response) => {
             observe_date(gateway, &response);
+            let response = keyring.mask(response);
             Outcome::Answered {
                 judgement: Box::new(judge(gateway, &batch, &response)),
-                signed_with,
+                signed_with: Arc::new(keyring.signed_with),
             }
         }
         Err(failure) => {
@@ -100,7 +101,7 @@ async fn record_intent(
 async fn signed_request(
     gateway: &Gateway,
     batch: &Batch,
-) -> Result<(HttpRequest, Arc<SignedWith>), SecretsError> {
+) -> Result<(HttpRequest, Keyring), SecretsError> {
     let keyring = Keyring::open_active(gateway, &batch.destination.credential).await?;
     let fragments: Vec<&[u8]> = batch.items.iter().map(|item| item.fragment.as_slice()).collect();
     let request = batch.platform.request(
@@ -117,7 +118,7 @@ async fn signed_request(
             now: gateway.clock.wall(),
         },
     );
-    Ok((request, Arc::new(keyring.signed_with)))
+    Ok((request, keyring))
 }
 
 fn judge(gateway: &Gateway, batch: &Batch, response: &HttpResponse) -> Judgement {

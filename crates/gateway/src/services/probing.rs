@@ -60,7 +60,7 @@ pub async fn probe(
         let reading = match gateway.egress.send(probe.request).await {
             Ok(response) => {
                 observe_date(gateway, &response);
-                platform.read_probe(probe.kind, &response)
+                platform.read_probe(probe.kind, &keyring.mask(response))
             }
             Err(failure) => silent(platform.transport_fault(&failure), &failure),
         };

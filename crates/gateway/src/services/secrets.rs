@@ -1,13 +1,15 @@
 //! From the vault to a request, and no further.
 //!
-//! A token is opened for one request and wiped when that request was built. Only sealed bytes are
-//! ever kept in between.
+//! A token is opened for one request and wiped when that request was answered: the answer is
+//! searched for it first. Only sealed bytes are ever kept in between.
 
 use holdfast_model::credential::{Credential, CredentialVersion, SignedWith};
 use holdfast_model::fault::Fault;
 use holdfast_model::id::{AppId, CredentialId, TENANT, VersionNo};
 use holdfast_model::platform::PlatformId;
+use holdfast_model::redact::LiveSecrets;
 use holdfast_model::secret::Secret;
+use holdfast_model::wire::HttpResponse;
 use holdfast_storage::StorageError;
 use holdfast_vault::{Aad, VaultError};
 
@@ -64,6 +66,24 @@ impl Keyring {
             return Err(SecretsError::NoActiveVersion(credential.clone()));
         };
         Self::open(gateway, known, active).await
+    }
+
+    /// An answer without what it repeats of these secrets. It passes through here before anything
+    /// reads it, so that nothing that comes of it can hold a piece of them.
+    pub fn mask(&self, mut answer: HttpResponse) -> HttpResponse {
+        let mut live = LiveSecrets::default();
+        for secret in [Some(&self.token), self.app_secret.as_ref()].into_iter().flatten() {
+            live.add(secret.expose());
+        }
+        if let Some(masked) = live.mask(&String::from_utf8_lossy(&answer.body)) {
+            answer.body = masked.into_bytes();
+        }
+        for (_, value) in &mut answer.headers {
+            if let Some(masked) = live.mask(value) {
+                *value = masked;
+            }
+        }
+        answer
     }
 
     /// Opens one given version.
