@@ -94,15 +94,7 @@ fn tell_outcome(outcome: &Value, output: &Output) -> anyhow::Result<()> {
         for sentence in outcome["lint"].as_array().into_iter().flatten() {
             output.line(format!("  Form    {}", text(sentence)));
         }
-        for probe in outcome["probes"].as_array().into_iter().flatten() {
-            let says = probe["says"].as_str().map(|says| format!(": {says}")).unwrap_or_default();
-            output.line(format!(
-                "  Probe   {} on {}: {}{says}",
-                text(&probe["probe"]),
-                text(&probe["destination"]),
-                text(&probe["answer"])
-            ));
-        }
+        probes(outcome, output);
         let verdict = if outcome["activated"] == true { "Active." } else { "Not active." };
         output.line(format!("  {verdict} {}", text(&outcome["because"])));
         if let Some(lifted @ 1..) = outcome["holds_lifted"].as_u64() {
@@ -207,5 +199,18 @@ fn expiry(value: &Value) -> String {
         (Some("at"), Some(at)) => UnixSeconds(at).to_string().chars().take(10).collect(),
         (Some("never"), _) => "never".to_owned(),
         _ => "unknown".to_owned(),
+    }
+}
+
+/// What the platform said when it was asked, a line each.
+pub fn probes(outcome: &Value, output: &Output) {
+    for probe in outcome["probes"].as_array().into_iter().flatten() {
+        let says = probe["says"].as_str().map(|says| format!(": {says}")).unwrap_or_default();
+        output.line(format!(
+            "  Probe   {} on {}: {}{says}",
+            text(&probe["probe"]),
+            text(&probe["destination"]),
+            text(&probe["answer"])
+        ));
     }
 }

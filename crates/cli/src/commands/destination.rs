@@ -74,6 +74,7 @@ impl Destination {
                     text(&added["asset"]),
                     text(&added["credential"])
                 ));
+                super::credential::probes(&added, output);
             }
             Destination::Rebind { id, credential } => {
                 let path = format!("/v1/destinations/{id}/credential");

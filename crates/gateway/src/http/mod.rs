@@ -13,6 +13,7 @@ mod fallback;
 mod graph;
 mod health;
 mod operate;
+mod query;
 mod rates;
 
 use std::sync::Arc;

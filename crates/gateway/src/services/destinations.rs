@@ -6,8 +6,9 @@ use holdfast_model::destination::{Destination, DestinationSettings};
 use holdfast_model::id::{AssetId, CredentialId, DestinationId};
 use holdfast_model::platform::PlatformId;
 use holdfast_storage::NewDestination;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::credentials::{self, ProbeView};
 use super::{Actor, ServiceError};
 use crate::lanes::{Lanes, Nudge};
 use crate::state::Gateway;
@@ -24,11 +25,22 @@ pub struct DestinationRequest {
     pub settings: DestinationSettings,
 }
 
+/// What came of adding one.
+#[derive(Debug, Clone, Serialize)]
+pub struct Added {
+    #[serde(flatten)]
+    pub destination: Destination,
+    /// What the platform said of the credential on this asset, if it was asked.
+    pub probes: Vec<ProbeView>,
+}
+
+/// Adds a destination and probes its credential on its asset, which may be the first asset that it
+/// can be probed on. The destination is there whatever the platform says: a hold explains the rest.
 pub async fn add(
     gateway: &Arc<Gateway>,
     actor: Actor<'_>,
     request: DestinationRequest,
-) -> Result<Destination, ServiceError> {
+) -> Result<Added, ServiceError> {
     check_settings(&request.settings)?;
     let snapshot = gateway.snapshot();
     let credential = snapshot.credentials.get(&request.credential).ok_or_else(|| {
@@ -59,7 +71,15 @@ pub async fn add(
     gateway.audit(actor.0, "destination.add", format!("destination:{}", added.id), detail).await?;
     gateway.reload_directory().await?;
     Lanes::start_missing(gateway);
-    Ok(added)
+    let probes = match credentials::verify(gateway, actor, &added.credential, false).await {
+        Ok(outcome) => outcome.probes,
+        Err(error) => {
+            tracing::warn!(destination = %added.id, %error, "the credential was not probed");
+            Vec::new()
+        }
+    };
+    let probes = probes.into_iter().filter(|probe| probe.destination == added.id.as_str());
+    Ok(Added { probes: probes.collect(), destination: added })
 }
 
 /// Makes another credential sign for the destination.

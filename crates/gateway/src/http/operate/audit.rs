@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use holdfast_model::access::Role;
 use holdfast_storage::AuditEntry;
 use serde::Deserialize;
 
 use crate::http::auth::Caller;
 use crate::http::error::ApiError;
+use crate::http::query::TypedQuery;
 use crate::services::ServiceError;
 use crate::state::Gateway;
 
@@ -24,7 +25,7 @@ pub struct Page {
 pub async fn list(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    Query(page): Query<Page>,
+    TypedQuery(page): TypedQuery<Page>,
 ) -> Result<Json<Vec<AuditEntry>>, ApiError> {
     caller.require(Role::Operator)?;
     let limit = page.limit.unwrap_or(100).clamp(1, MOST);

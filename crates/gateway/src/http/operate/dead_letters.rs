@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use holdfast_model::access::Role;
 use holdfast_model::fault::Fault;
 use holdfast_model::id::{DestinationId, ItemId, LaneId};
@@ -17,6 +17,7 @@ use super::parse;
 use crate::http::auth::Caller;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
+use crate::http::query::TypedQuery;
 use crate::services::{dead_letters, destinations};
 use crate::state::Gateway;
 
@@ -68,7 +69,7 @@ pub struct ItemView {
 pub async fn list(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    Query(filter): Query<Filter>,
+    TypedQuery(filter): TypedQuery<Filter>,
 ) -> Result<Json<Vec<DeadLetterView>>, ApiError> {
     caller.require(Role::Operator)?;
     let lane = match &filter.destination {

@@ -15,7 +15,7 @@ use super::parse;
 use crate::http::auth::Caller;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
-use crate::services::destinations::{self, DestinationRequest};
+use crate::services::destinations::{self, Added, DestinationRequest};
 use crate::services::holds;
 use crate::state::Gateway;
 
@@ -56,7 +56,7 @@ pub async fn add(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
     JsonBody(body): JsonBody<DestinationRequest>,
-) -> Result<(StatusCode, Json<Destination>), ApiError> {
+) -> Result<(StatusCode, Json<Added>), ApiError> {
     caller.require(Role::Admin)?;
     let added = destinations::add(&gateway, caller.actor(), body).await?;
     Ok((StatusCode::CREATED, Json(added)))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use holdfast_model::access::Role;
 use holdfast_model::id::HoldId;
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use super::parse;
 use crate::http::auth::Caller;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
+use crate::http::query::TypedQuery;
 use crate::services::holds::{self, HoldView};
 use crate::state::Gateway;
 
@@ -31,7 +32,7 @@ pub struct Lift {
 pub async fn list(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
-    Query(which): Query<Which>,
+    TypedQuery(which): TypedQuery<Which>,
 ) -> Result<Json<Vec<HoldView>>, ApiError> {
     caller.require(Role::Operator)?;
     Ok(Json(holds::list(&gateway, which.all).await?))
