@@ -9,4 +9,6 @@ mod sqlite;
 
 pub use data_dir::{DataDir, DataDirError};
 pub use outbox::{DataKeys, EmbeddedOutbox, OutboxSettings};
+#[doc(hidden)]
+pub use outbox::{Inspected, inspect};
 pub use registry::{AuditChain, EmbeddedRegistry};

@@ -14,7 +14,7 @@ use holdfast_model::id::{LaneId, Seq};
 use holdfast_storage::{AppendError, Appended, StorageError};
 use tokio::sync::oneshot;
 
-use super::frame::{self, FRAME_HEAD, Header, Kind, SEQ_OFFSET};
+use super::frame::{self, FRAME_HEAD, Frame, Header, Kind, SEQ_OFFSET};
 use super::index::{Entry, Lanes, Place};
 use super::remember::{KeyHash, RememberedAt};
 use super::segments::{Segment, Segments, io};
@@ -108,8 +108,11 @@ impl Committer {
         if matches!(job.purpose, Purpose::New { .. } | Purpose::PutBack) {
             self.number_items(&mut job);
         }
-        let offset = self.end_of(segment) + (self.buffer.len() + FRAME_HEAD) as u64;
-        frame::write_frame(&mut self.buffer, u64::from(segment), job.kind, &job.payload);
+        let synced = self.end_of(segment);
+        let offset = synced + (self.buffer.len() + FRAME_HEAD) as u64;
+        let (kind, payload) = (job.kind, job.payload.as_slice());
+        let frame = Frame { kind, synced: synced as u32, payload };
+        frame::write_frame(&mut self.buffer, segment, frame);
         self.placed.push(Placed { job, segment, offset, first });
     }
 
@@ -145,12 +148,16 @@ impl Committer {
     pub fn begin_segment(&mut self, may_use_reserve: bool) -> Result<u32, AppendError> {
         let shared = self.shared.clone();
         let settings = &shared.settings;
-        let (number, previous_end, count) = {
+        let (number, ends) = {
             let segments = shared.segments();
-            let current = segments.current();
-            let end = current.and_then(|n| segments.all.get(&n)).map_or(0, |s| s.end);
-            (current.map_or(1, |n| n + 1), end, segments.all.len() as u64)
+            let ends: Vec<(u32, u64)> = segments.all.iter().map(|(n, s)| (*n, s.end)).collect();
+            (segments.current().map_or(Some(1), |n| n.checked_add(1)), ends)
         };
+        let number = number.ok_or_else(|| {
+            let why = "no number is left after it".to_owned();
+            StorageError::Refused { what: "segment", id: u32::MAX.to_string(), why }
+        })?;
+        let count = ends.len() as u64;
         let limit = settings.max_bytes - if may_use_reserve { 0 } else { settings.reserve_bytes };
         if (count + 1) * settings.segment_bytes > limit {
             return Err(AppendError::DiskFull);
@@ -159,12 +166,14 @@ impl Committer {
             wrapped_key: shared.wrapped_key.clone(),
             key_id: shared.key_id,
             next_seq: self.next_seq,
-            previous_end,
+            ends,
             oldest_waiting: shared.oldest_waiting(self.next_seq),
             accepted: shared.accepted(),
         };
         let mut frame = Vec::new();
-        frame::write_frame(&mut frame, u64::from(number), Kind::Header, &header.write());
+        let payload = header.write();
+        let head = Frame { kind: Kind::Header, synced: 0, payload: &payload };
+        frame::write_frame(&mut frame, number, head);
         let file = shared.new_file(number, &frame).map_err(|e| {
             tracing::error!(error = %e, "failed to begin a segment");
             AppendError::Storage(io("begin a segment")(e))

@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! segment:  frame frame frame … zeros
-//! frame:    len u32 │ crc32c u32 │ kind u8 │ payload (len bytes)
+//! frame:    len u32 │ crc32c u32 │ synced u32 │ kind u8 │ payload (len bytes)
 //! ```
 //!
-//! The checksum covers the segment's number, kind and payload, so that a frame left over from an
-//! earlier use of a recycled file never counts. All numbers are little-endian. A segment's first
-//! frame is its [`Header`]; it carries the format's version.
+//! The checksum covers the segment's number, `synced`, kind and payload, so that a frame left over
+//! from an earlier use of a recycled file never counts. `synced` is how much of the segment was
+//! durable when the frame was written: what is damaged before it was not torn by a crash. All
+//! numbers are little-endian. A segment's first frame is its [`Header`]; it carries the format's
+//! version.
 
 use holdfast_model::id::{ItemId, LaneId, Seq};
 use holdfast_model::item::{BatchGroup, ProfileStamp};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 
-pub const FRAME_HEAD: usize = 9;
+pub const FRAME_HEAD: usize = 13;
 
 /// Version of everything in this file. Written into each segment's header.
 const FORMAT: u16 = 1;
@@ -38,26 +40,48 @@ impl Kind {
     }
 }
 
+/// A whole and sound frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    pub kind: Kind,
+    /// How much of the segment was durable when this was written.
+    pub synced: u32,
+    pub payload: &'a [u8],
+}
+
 /// Appends a whole frame.
-pub fn write_frame(out: &mut Vec<u8>, segment: u64, kind: Kind, payload: &[u8]) {
+pub fn write_frame(out: &mut Vec<u8>, segment: u32, frame: Frame<'_>) {
+    let Frame { kind, synced, payload } = frame;
     out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    out.extend_from_slice(&checksum(segment, kind as u8, payload).to_le_bytes());
+    out.extend_from_slice(&checksum(segment, synced, kind as u8, payload).to_le_bytes());
+    out.extend_from_slice(&synced.to_le_bytes());
     out.push(kind as u8);
     out.extend_from_slice(payload);
 }
 
 /// The frame at the beginning of `bytes`, if a whole and sound one is there.
-pub fn read_frame(bytes: &[u8], segment: u64) -> Option<(Kind, &[u8])> {
+pub fn read_frame(bytes: &[u8], segment: u32) -> Option<Frame<'_>> {
     let mut head = Reader(bytes);
-    let (length, crc, kind) = (head.u32()? as usize, head.u32()?, head.u8()?);
+    let (length, crc) = (head.u32()? as usize, head.u32()?);
+    let (synced, kind) = (head.u32()?, head.u8()?);
     let payload = head.0.get(..length).filter(|payload| !payload.is_empty())?;
-    let sound = checksum(segment, kind, payload) == crc;
-    Some((Kind::from_byte(kind).filter(|_| sound)?, payload))
+    let sound = checksum(segment, synced, kind, payload) == crc;
+    Some(Frame { kind: Kind::from_byte(kind).filter(|_| sound)?, synced, payload })
 }
 
-fn checksum(segment: u64, kind: u8, payload: &[u8]) -> u32 {
+/// How long the frame is that begins with this head, and its `synced`, if it can be a frame at
+/// all. Cheap: for looking for frames where none is expected.
+pub fn plausible(head: &[u8]) -> Option<(u64, u32)> {
+    let mut head = Reader(head);
+    let (length, _, synced, kind) = (head.u32()?, head.u32()?, head.u32()?, head.u8()?);
+    (length > 0 && Kind::from_byte(kind).is_some())
+        .then_some((FRAME_HEAD as u64 + u64::from(length), synced))
+}
+
+fn checksum(segment: u32, synced: u32, kind: u8, payload: &[u8]) -> u32 {
     let mut seed = [0; 9];
-    seed[..8].copy_from_slice(&segment.to_le_bytes());
+    seed[..4].copy_from_slice(&segment.to_le_bytes());
+    seed[4..8].copy_from_slice(&synced.to_le_bytes());
     seed[8] = kind;
     crc32c::crc32c_append(crc32c::crc32c(&seed), payload)
 }
@@ -70,8 +94,8 @@ pub struct Header {
     pub key_id: u32,
     /// The next sequence number when the segment was begun.
     pub next_seq: u64,
-    /// Where the segment before ended. What ends elsewhere is damaged.
-    pub previous_end: u64,
+    /// Where each segment that is still there ended. What ends elsewhere is damaged.
+    pub ends: Vec<(u32, u64)>,
     /// Every item before this had left the queue when the segment was begun.
     pub oldest_waiting: u64,
     /// Items accepted for each lane before this segment: a count of its own, so that the ledger's
@@ -85,8 +109,13 @@ impl Header {
         out.extend_from_slice(&FORMAT.to_le_bytes());
         put_bytes(&mut out, &self.wrapped_key);
         out.extend_from_slice(&self.key_id.to_le_bytes());
-        for number in [self.next_seq, self.previous_end, self.oldest_waiting] {
+        for number in [self.next_seq, self.oldest_waiting] {
             out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.extend_from_slice(&(self.ends.len() as u32).to_le_bytes());
+        for (segment, end) in &self.ends {
+            out.extend_from_slice(&segment.to_le_bytes());
+            out.extend_from_slice(&end.to_le_bytes());
         }
         out.extend_from_slice(&(self.accepted.len() as u32).to_le_bytes());
         for (lane, accepted) in &self.accepted {
@@ -102,13 +131,15 @@ impl Header {
             return None;
         }
         let wrapped_key = reader.bytes()?.to_vec();
-        let (key_id, next_seq) = (reader.u32()?, reader.u64()?);
-        let (previous_end, oldest_waiting, lanes) = (reader.u64()?, reader.u64()?, reader.u32()?);
-        let mut accepted = Vec::new();
-        for _ in 0..lanes {
+        let (key_id, next_seq, oldest_waiting) = (reader.u32()?, reader.u64()?, reader.u64()?);
+        let (mut ends, mut accepted) = (Vec::new(), Vec::new());
+        for _ in 0..reader.u32()? {
+            ends.push((reader.u32()?, reader.u64()?));
+        }
+        for _ in 0..reader.u32()? {
             accepted.push((LaneId(reader.u32()?), reader.u64()?));
         }
-        Some(Self { wrapped_key, key_id, next_seq, previous_end, oldest_waiting, accepted })
+        Some(Self { wrapped_key, key_id, next_seq, ends, oldest_waiting, accepted })
     }
 }
 

@@ -71,12 +71,12 @@ fn copy_onward(shared: &Shared, jobs: &SyncSender<Job>, victim: u32) -> Result<(
     let mut copy =
         Copy { shared, jobs, victim, items: Vec::new(), from: Vec::new(), remembered: Vec::new() };
     let mut at = 0;
-    while let Some((kind, payload)) = bytes.get(at..).and_then(|b| read_frame(b, u64::from(victim)))
-    {
+    while let Some(frame) = bytes.get(at..).and_then(|b| read_frame(b, victim)) {
+        let payload = frame.payload;
         let offset = (at + FRAME_HEAD) as u64;
-        match kind {
+        match frame.kind {
             Kind::Header => {}
-            Kind::Items | Kind::Moved => copy.items(kind, offset, payload)?,
+            Kind::Items | Kind::Moved => copy.items(frame.kind, offset, payload)?,
             Kind::Remembered => {
                 for (record, _) in carried(payload) {
                     copy.remember(record)?;

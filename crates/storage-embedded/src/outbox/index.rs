@@ -288,6 +288,13 @@ impl LaneIndex {
         ready.chain(elsewhere).map(|entry| entry.seq).min()
     }
 
+    /// Everything that waits or is in flight, in no order.
+    pub fn seqs(&self) -> impl Iterator<Item = Seq> {
+        let ready = self.ready.values().flat_map(|bucket| &bucket.entries);
+        let elsewhere = self.deferred.values().chain(self.in_flight.values());
+        ready.chain(elsewhere).map(|entry| entry.seq)
+    }
+
     /// A later copy of a waiting item takes the place of the earlier one.
     pub fn replace(&mut self, earlier: &Entry, later: Entry) {
         if let Some(entry) = self.ready.get_mut(&earlier.bucket()).and_then(|b| b.find(earlier.seq))

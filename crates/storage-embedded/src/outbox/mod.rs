@@ -9,8 +9,10 @@ mod append;
 mod cipher;
 mod committer;
 mod frame;
+mod frames;
 mod housekeeping;
 mod index;
+mod inspect;
 mod lease;
 mod recover;
 mod remember;
@@ -34,6 +36,7 @@ use holdfast_storage::{
 };
 
 pub use cipher::DataKeys;
+pub use inspect::{Inspected, inspect};
 
 use crate::disk::{Disk, RealDisk};
 use cipher::Cipher;

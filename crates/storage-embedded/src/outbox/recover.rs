@@ -1,4 +1,12 @@
 //! Rebuilding the index from the log and the terminal rows.
+//!
+//! A crash can tear only what was written last: the group that was not synced, at the end of the
+//! last segment. There, reading stops at the first frame that is not sound, and what is behind it
+//! was never acknowledged. Anything else that is not as it was written is damage, and is reported
+//! rather than skipped: a segment that does not end where later ones say it ended, a sound frame
+//! that was written after an unsound one was durable, a segment without its header, a record that
+//! cannot be read. Not noticed is the loss of a whole file, and damage to all that was written
+//! last.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,10 +17,11 @@ use holdfast_storage::StorageError;
 
 use super::cipher::{Cipher, DataKeys};
 use super::committer::records;
-use super::frame::{FRAME_HEAD, Header, Kind, read_frame};
+use super::frame::{Frame, Header, Kind, read_remembered};
+use super::frames::{FrameAt, Frames, damaged, read_header};
 use super::index::{Entry, Lanes, Place};
-use super::remember::{KeyHash, RememberedAt, carried, read_prefix};
-use super::segments::{Segment, Segments, io, number_of};
+use super::remember::{KeyHash, RememberedAt, read_prefix, skip};
+use super::segments::{Segment, Segments, file_name, io, number_of};
 use super::terminal::{self, Recovered, TerminalStore};
 use crate::disk::{Disk, DiskFile};
 
@@ -32,42 +41,43 @@ pub fn recover(
     keys: &dyn DataKeys,
     terminal: &TerminalStore,
 ) -> Result<Found, StorageError> {
+    recover_with(disk, keys, |from| terminal.run_blocking(move |db| terminal::recover(db, from)))
+}
+
+/// The same with the terminal rows from elsewhere; what is asked for is those from an item on.
+pub fn recover_with(
+    disk: &dyn Disk,
+    keys: &dyn DataKeys,
+    rows: impl FnOnce(Seq) -> Result<Recovered, StorageError>,
+) -> Result<Found, StorageError> {
     let names = disk.list().map_err(io("list the outbox"))?;
     let mut numbers: Vec<u32> = names.iter().filter_map(|name| number_of(name)).collect();
     numbers.sort_unstable();
     let spares = names.into_iter().filter(|name| name.starts_with("spare-")).collect();
 
-    let oldest_waiting = match numbers.last() {
-        Some(last) => read_header(disk, *last)?.map_or(0, |header| header.oldest_waiting),
-        None => 0,
+    let (oldest_waiting, ends) = match numbers.last() {
+        Some(last) => {
+            let header = read_header(&*open(disk, *last)?, *last)?;
+            (header.oldest_waiting, header.ends)
+        }
+        None => (0, Vec::new()),
     };
-    let rows = terminal.run_blocking(move |db| terminal::recover(db, Seq(oldest_waiting)))?;
-    let mut scan = Scan::new(rows, oldest_waiting);
+    let mut scan = Scan::new(rows(Seq(oldest_waiting))?, oldest_waiting, ends);
     for (position, number) in numbers.iter().enumerate() {
         scan.segment(disk, keys, *number, position + 1 == numbers.len())?;
     }
     Ok(scan.finish(spares))
 }
 
-/// The file's first frame. `None` if the file was never begun.
-fn read_header(disk: &dyn Disk, number: u32) -> Result<Option<Header>, StorageError> {
-    let read = io("read the outbox log");
-    let file = disk.open(&super::segments::file_name(number)).map_err(&read)?;
-    let length = file.size().map_err(&read)?;
-    let mut head = vec![0; FRAME_HEAD];
-    if length < head.len() as u64 {
-        return Ok(None);
-    }
-    file.read_exact_at(&mut head, 0).map_err(&read)?;
-    let payload = super::frame::Reader(&head).u32().unwrap_or(0);
-    if u64::from(payload) + FRAME_HEAD as u64 > length {
-        return Ok(None);
-    }
-    let mut frame = vec![0; FRAME_HEAD + payload as usize];
-    file.read_exact_at(&mut frame, 0).map_err(&read)?;
-    let header = read_frame(&frame, u64::from(number));
-    Ok(header.filter(|(kind, _)| *kind == Kind::Header).and_then(|(_, bytes)| Header::read(bytes)))
+fn open(disk: &dyn Disk, number: u32) -> Result<Arc<dyn DiskFile>, StorageError> {
+    disk.open(&file_name(number)).map_err(io("read the outbox log"))
 }
+
+/// Length of the prefix of an items payload that remembers nothing.
+const EMPTY_PREFIX: usize = 4;
+
+/// SQLite's integers end here.
+const MAX_SEQ: u64 = i64::MAX as u64 - 1;
 
 struct Scan {
     rows: Recovered,
@@ -79,13 +89,13 @@ struct Scan {
     next_seq: u64,
     put_back: HashSet<ItemId>,
     ciphers: HashMap<u32, Arc<Cipher>>,
-    /// Number and end of the segment before.
-    before: Option<(u32, u64)>,
+    /// Where segments ended when the last one was begun.
+    ends: HashMap<u32, u64>,
     window: Vec<u8>,
 }
 
 impl Scan {
-    fn new(rows: Recovered, oldest_waiting: u64) -> Self {
+    fn new(rows: Recovered, oldest_waiting: u64, ends: Vec<(u32, u64)>) -> Self {
         Self {
             rows,
             oldest_waiting,
@@ -96,7 +106,7 @@ impl Scan {
             next_seq: 1,
             put_back: HashSet::new(),
             ciphers: HashMap::new(),
-            before: None,
+            ends: ends.into_iter().collect(),
             window: Vec::new(),
         }
     }
@@ -108,27 +118,8 @@ impl Scan {
         number: u32,
         is_last: bool,
     ) -> Result<(), StorageError> {
-        let damaged = |detail: String| StorageError::Damaged { what: "the outbox log", detail };
-        let Some(header) = read_header(disk, number)? else {
-            // A file that was renamed into place but whose header did not reach the disk can only
-            // be the last one, and nothing in it was acknowledged.
-            return if is_last {
-                Ok(())
-            } else {
-                Err(damaged(format!("segment {number} has no header")))
-            };
-        };
-        if let Some((before, end)) = self.before
-            && before + 1 == number
-            && end != header.previous_end
-        {
-            return Err(damaged(format!(
-                "segment {before} ends at byte {end} where it should end at {}",
-                header.previous_end
-            )));
-        }
-        let file =
-            disk.open(&super::segments::file_name(number)).map_err(io("read the outbox log"))?;
+        let file = open(disk, number)?;
+        let header = read_header(&*file, number)?;
         let cipher = self.cipher(keys, &header)?;
         self.next_seq = self.next_seq.max(header.next_seq);
         self.accepted = header.accepted.iter().copied().collect();
@@ -142,7 +133,8 @@ impl Scan {
             remembered: 0,
         };
         self.segments.all.insert(number, segment);
-        let end = self.frames(number, &*file)?;
+        let known_end = self.ends.get(&number).copied();
+        let end = self.frames(number, &*file, known_end)?;
         if is_last {
             // What was read may be in memory only, if the sync of its last frames failed before a
             // restart. The next segment will say where this one ended, so that must be durable.
@@ -151,7 +143,6 @@ impl Scan {
         if let Some(segment) = self.segments.all.get_mut(&number) {
             segment.end = end;
         }
-        self.before = Some((number, end));
         Ok(())
     }
 
@@ -169,30 +160,62 @@ impl Scan {
     }
 
     /// Reads frames until the first that is not whole, and returns where that is.
-    fn frames(&mut self, number: u32, file: &dyn DiskFile) -> Result<u64, StorageError> {
+    fn frames(
+        &mut self,
+        number: u32,
+        file: &dyn DiskFile,
+        known_end: Option<u64>,
+    ) -> Result<u64, StorageError> {
         let mut window = std::mem::take(&mut self.window);
         let mut frames = Frames::new(file, number, &mut window)?;
-        while let Some(Frame { kind, offset, payload }) = frames.next()? {
-            match kind {
-                Kind::Header => {}
+        while let Some(FrameAt { frame: Frame { kind, payload, .. }, offset }) = frames.next()? {
+            let is_whole = match kind {
+                Kind::Header => true,
                 Kind::Items | Kind::Moved => self.items(kind, number, offset, payload),
                 Kind::Remembered => self.carried(number, offset, payload),
+            };
+            if !is_whole {
+                let what = format!("segment {number} has a record after byte {offset}");
+                return Err(damaged(format!("{what} that cannot be read")));
             }
         }
-        let end = frames.at;
+        let end = frames.at();
+        match known_end {
+            Some(expected) if expected != end => Err(damaged(format!(
+                "segment {number} ends at byte {end} where it should end at {expected}"
+            )))?,
+            Some(_) => {}
+            // Nobody wrote down where it ended; its own frames tell.
+            None => {
+                if let Some(later) = frames.later()? {
+                    return Err(damaged(format!(
+                        "segment {number} cannot be read at byte {end}, which was durable when \
+                         byte {later} was written"
+                    )));
+                }
+            }
+        }
         self.window = window;
         Ok(end)
     }
 
-    fn items(&mut self, kind: Kind, number: u32, offset: u64, payload: &[u8]) {
+    /// False if not all of the payload can be read.
+    fn items(&mut self, kind: Kind, number: u32, offset: u64, payload: &[u8]) -> bool {
+        let mut end = skip(kind, payload);
         if kind == Kind::Items
             && let Some(record) = read_prefix(payload)
         {
             let at = RememberedAt { segment: number, offset: offset as u32 + 4 };
             self.remembered.push((record.key_hash, at, record.at));
+        } else if kind == Kind::Items && (end > EMPTY_PREFIX || payload.len() < EMPTY_PREFIX) {
+            return false;
         }
         for (record, range) in records(kind, payload) {
             let head = record.head;
+            if head.seq.0 > MAX_SEQ {
+                return false;
+            }
+            end = range.end;
             self.next_seq = self.next_seq.max(head.seq.0 + 1);
             if kind == Kind::Items {
                 *self.accepted.entry(head.lane).or_default() += 1;
@@ -228,13 +251,18 @@ impl Scan {
             }
             self.segments.gained(place);
         }
+        end == payload.len()
     }
 
-    fn carried(&mut self, number: u32, offset: u64, payload: &[u8]) {
-        for (record, at) in carried(payload) {
-            let at = RememberedAt { segment: number, offset: offset as u32 + at as u32 };
-            self.remembered.push((record.key_hash, at, record.at));
+    /// False if not all of the payload can be read.
+    fn carried(&mut self, number: u32, offset: u64, payload: &[u8]) -> bool {
+        let mut at = 0;
+        while let Some((record, length)) = read_remembered(&payload[at..]) {
+            let place = RememberedAt { segment: number, offset: offset as u32 + at as u32 };
+            self.remembered.push((record.key_hash, place, record.at));
+            at += length;
         }
+        at == payload.len()
     }
 
     fn finish(mut self, spares: Vec<String>) -> Found {
@@ -255,78 +283,5 @@ impl Scan {
             spares,
             replayed,
         }
-    }
-}
-
-/// The frames of a file, through a window that moves over it. A small window is read and checked
-/// while it is in the processor's cache, and a start takes no more memory than what comes after.
-struct Frames<'a> {
-    file: &'a dyn DiskFile,
-    segment: u32,
-    size: u64,
-    /// Where the next frame begins.
-    at: u64,
-    window: &'a mut Vec<u8>,
-    /// Where the window begins.
-    window_at: u64,
-}
-
-struct Frame<'a> {
-    kind: Kind,
-    /// Of the payload.
-    offset: u64,
-    payload: &'a [u8],
-}
-
-/// As much as a second-level cache holds beside what else is needed.
-const WINDOW_BYTES: u64 = 512 << 10;
-
-impl<'a> Frames<'a> {
-    fn new(
-        file: &'a dyn DiskFile,
-        segment: u32,
-        window: &'a mut Vec<u8>,
-    ) -> Result<Self, StorageError> {
-        let size = file.size().map_err(io("read the outbox log"))?;
-        window.clear();
-        Ok(Self { file, segment, size, at: 0, window, window_at: 0 })
-    }
-
-    /// The next frame with the offset of its payload, if it is whole and sound.
-    fn next(&mut self) -> Result<Option<Frame<'_>>, StorageError> {
-        let Some(head) = self.look(FRAME_HEAD as u64)? else { return Ok(None) };
-        let length = super::frame::Reader(&self.window[head]).u32().unwrap_or(0);
-        let Some(frame) = self.look(FRAME_HEAD as u64 + u64::from(length))? else {
-            return Ok(None);
-        };
-        let frame = read_frame(&self.window[frame], u64::from(self.segment));
-        Ok(frame.map(|(kind, payload)| {
-            let offset = self.at + FRAME_HEAD as u64;
-            self.at = offset + payload.len() as u64;
-            Frame { kind, offset, payload }
-        }))
-    }
-
-    /// Where in the window so many bytes from the position on are, if the file has them.
-    fn look(&mut self, bytes: u64) -> Result<Option<std::ops::Range<usize>>, StorageError> {
-        if bytes > self.size - self.at {
-            return Ok(None);
-        }
-        if self.at + bytes > self.window_at + self.window.len() as u64 {
-            self.advance(bytes.max(WINDOW_BYTES).min(self.size - self.at))?;
-        }
-        let start = (self.at - self.window_at) as usize;
-        Ok(Some(start..start + bytes as usize))
-    }
-
-    /// Moves the window to the position. What it holds of that already is not read again.
-    fn advance(&mut self, bytes: u64) -> Result<(), StorageError> {
-        let passed = (self.at - self.window_at) as usize;
-        self.window.drain(..passed.min(self.window.len()));
-        let kept = self.window.len();
-        self.window.resize(bytes as usize, 0);
-        self.window_at = self.at;
-        let read = self.file.read_exact_at(&mut self.window[kept..], self.at + kept as u64);
-        read.map_err(io("read the outbox log"))
     }
 }

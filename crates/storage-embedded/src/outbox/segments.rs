@@ -43,8 +43,10 @@ pub fn file_name(number: u32) -> String {
     format!("{number:010}.seg")
 }
 
+/// `None` for every name that [`file_name`] does not give: such a file is not ours.
 pub fn number_of(name: &str) -> Option<u32> {
-    name.strip_suffix(".seg")?.parse().ok()
+    let number = name.strip_suffix(".seg")?.parse().ok()?;
+    (file_name(number) == name).then_some(number)
 }
 
 impl Segments {

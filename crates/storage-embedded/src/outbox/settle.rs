@@ -14,6 +14,7 @@ use super::append::blocking;
 use super::cipher::{Cipher, item_aad};
 use super::committer::records;
 use super::frame::{FRAME_HEAD, Kind, read_frame, read_item};
+use super::frames::read_header;
 use super::index::{Entry, LaneIndex, Lanes};
 use super::lease::{read_record, split_content};
 use super::segments::io;
@@ -207,15 +208,7 @@ impl Shared {
     fn oldest_in_log(&self) -> Result<Seq, StorageError> {
         let first = self.segments().all.first_key_value().map(|(n, s)| (*n, s.file.clone()));
         let Some((number, file)) = first else { return Ok(Seq(0)) };
-        let read = io("read a segment");
-        let mut head = vec![0; FRAME_HEAD];
-        file.read_exact_at(&mut head, 0).map_err(&read)?;
-        let length = super::frame::Reader(&head).u32().unwrap_or(0) as usize;
-        head.resize(FRAME_HEAD + length, 0);
-        file.read_exact_at(&mut head, 0).map_err(&read)?;
-        let header = read_frame(&head, u64::from(number))
-            .and_then(|(_, payload)| super::frame::Header::read(payload))
-            .ok_or_else(damaged_record)?;
+        let header = read_header(&*file, number)?;
         Ok(Seq(header.oldest_waiting.min(header.next_seq)))
     }
 }
@@ -314,15 +307,14 @@ fn find_in_log(shared: &Shared, id: ItemId) -> Result<Option<FoundItem>, Storage
         let mut bytes = vec![0; usize::try_from(end).unwrap_or(0)];
         file.read_exact_at(&mut bytes, 0).map_err(io("read a segment"))?;
         let mut at = 0;
-        while let Some((kind, payload)) =
-            bytes.get(at..).and_then(|b| read_frame(b, u64::from(number)))
-        {
-            if matches!(kind, Kind::Items | Kind::Moved) {
-                for (record, _) in records(kind, payload).filter(|(r, _)| r.head.item_id == id) {
+        while let Some(frame) = bytes.get(at..).and_then(|b| read_frame(b, number)) {
+            if matches!(frame.kind, Kind::Items | Kind::Moved) {
+                let records = records(frame.kind, frame.payload);
+                for (record, _) in records.filter(|(r, _)| r.head.item_id == id) {
                     found = Some(record.head);
                 }
             }
-            at += FRAME_HEAD + payload.len();
+            at += FRAME_HEAD + frame.payload.len();
         }
     }
     let Some(head) = found else { return Ok(None) };
