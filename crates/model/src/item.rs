@@ -51,7 +51,8 @@ pub struct ItemMeta {
     pub expires_at: UnixSeconds,
     /// Until when a repeated send is deduplicated. `None` if it never is.
     pub dedup_until: Option<UnixSeconds>,
-    /// An attempt-intent of this item is on disk: an earlier send may have arrived.
+    /// An attempt-intent of this item is on disk and was not withdrawn: an earlier send may have
+    /// arrived.
     pub intent_recorded: bool,
 }
 

@@ -30,9 +30,19 @@ pub trait Outbox: Send + Sync + 'static {
         not_before: Option<UnixMillis>,
     ) -> Result<(), StorageError>;
 
-    /// Records, durably and before a request leaves, that these items are about to be sent
-    /// although a repetition would not be deduplicated.
+    /// Makes durable, before a request leaves, that these leased items are about to be sent. From
+    /// then on each of them may have arrived, whatever happens to this process or its machine:
+    /// every lease says so ([`ItemMeta::intent_recorded`]) until the item leaves the queue or the
+    /// intent is withdrawn. Items of which it is known already cost nothing.
+    ///
+    /// [`ItemMeta::intent_recorded`]: holdfast_model::item::ItemMeta::intent_recorded
     async fn record_intent(&self, lane: LaneId, items: &[Seq]) -> Result<(), StorageError>;
+
+    /// Takes the intents of these items back: the platform said for certain that it did nothing
+    /// with them, or no request was made. Leases of this process say so at once; it becomes
+    /// durable soon after. Returns without waiting for that and cannot fail, because a withdrawal
+    /// that is lost is the safe side: the item then counts as perhaps arrived.
+    fn withdraw_intent(&self, lane: LaneId, items: &[Seq]);
 
     /// Moves leased items to their terminal state, or to `unknown`. The registry row comes first,
     /// then the acknowledgement in the outbox; both are idempotent by item.

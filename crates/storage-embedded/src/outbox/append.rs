@@ -1,7 +1,6 @@
 //! Getting items into the log.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 use holdfast_model::id::{ItemId, LaneId, Seq};
@@ -13,7 +12,6 @@ use tokio::sync::oneshot;
 use super::cipher::{Cipher, item_aad};
 use super::committer::{Job, Purpose};
 use super::frame::{FRAME_HEAD, ItemHead, Kind, read_item, write_item};
-use super::lease::read_record;
 use super::shared::Shared;
 use super::terminal::{self, LeftItem};
 use super::{remember, settle};
@@ -93,7 +91,6 @@ fn encode(
         dedup_until: admitted.dedup_until,
         not_before: item.not_before,
         profile: admitted.profile,
-        intent_recorded: false,
         nonce,
         fragment_bytes: admitted.fragment.len() as u32,
     };
@@ -122,44 +119,6 @@ fn unreserve(shared: &Shared, bytes_by_lane: &HashMap<LaneId, u64>) {
     for (lane, bytes) in bytes_by_lane {
         lanes.entry(*lane).or_default().unreserve(*bytes);
     }
-}
-
-/// Writes the items again, marked: so the mark lives exactly as long as the item's record.
-pub async fn record_intent(
-    shared: Arc<Shared>,
-    jobs: SyncSender<Job>,
-    lane: LaneId,
-    items: Vec<Seq>,
-) -> Result<(), StorageError> {
-    let (payload, from) = blocking(move || marked_copies(&shared, lane, &items)).await?;
-    if from.is_empty() {
-        return Ok(());
-    }
-    submit(&jobs, Kind::Moved, payload, Purpose::Relocate { from }).await
-}
-
-fn marked_copies(
-    shared: &Shared,
-    lane: LaneId,
-    items: &[Seq],
-) -> Result<(Vec<u8>, Vec<super::index::Place>), StorageError> {
-    let (mut payload, mut from) = (Vec::new(), Vec::new());
-    for seq in items {
-        let entry = shared.lanes().get(&lane).and_then(|index| index.in_flight(*seq));
-        let Some(entry) = entry.filter(|entry| !entry.intent_recorded) else { continue };
-        let bytes = read_record(shared, entry.at)?;
-        let (record, _) = read_item(&bytes).ok_or_else(settle::damaged_record)?;
-        let head = ItemHead { intent_recorded: true, ..record.head };
-        shared.copy_record(
-            &head,
-            record.group,
-            record.ciphertext,
-            entry.at.segment,
-            &mut payload,
-        )?;
-        from.push(entry.at);
-    }
-    Ok((payload, from))
 }
 
 /// Marks the rows, writes the items into the log, erases the rows. A crash in between is finished
@@ -199,19 +158,13 @@ async fn put_back(
         let (record, _) = read_item(&item.record).ok_or_else(settle::damaged_record)?;
         let mut content = settle::content_of(shared, item).await?;
         let nonce = shared.cipher.seal(&item_aad(item.item_id, item.lane), &mut content)?;
-        let head = ItemHead {
-            nonce,
-            admitted_at: at,
-            not_before: None,
-            intent_recorded: false,
-            ..record.head
-        };
+        let head = ItemHead { nonce, admitted_at: at, not_before: None, ..record.head };
         write_item(&mut payload, &head, &BatchGroup(record.group.to_owned()), &content);
     }
     Ok(payload)
 }
 
-async fn submit(
+pub async fn submit(
     jobs: &SyncSender<Job>,
     kind: Kind,
     payload: Vec<u8>,

@@ -42,6 +42,8 @@ pub enum Purpose {
     Relocate { from: Vec<Place> },
     /// Items that had left the queue.
     PutBack,
+    /// Which items may have arrived.
+    Mark,
     /// Copies of remembered requests, with the segment they were in.
     CarryRemembered { from: u32 },
 }
@@ -174,6 +176,7 @@ impl Committer {
         let payload = header.write();
         let head = Frame { kind: Kind::Header, synced: 0, payload: &payload };
         frame::write_frame(&mut frame, number, head);
+        super::attempts::repeat(&shared.lanes(), number, settings.segment_bytes, &mut frame);
         let file = shared.new_file(number, &frame).map_err(|e| {
             tracing::error!(error = %e, "failed to begin a segment");
             AppendError::Storage(io("begin a segment")(e))
@@ -246,7 +249,8 @@ impl Shared {
                     Purpose::Relocate { from } => {
                         relocate(&mut lanes, &mut segments, job, (*segment, *offset), from);
                     }
-                    Purpose::CarryRemembered { .. } => {}
+                    // Marks were noted before they were written.
+                    Purpose::CarryRemembered { .. } | Purpose::Mark => {}
                 }
             }
             for lane in woken {
@@ -288,7 +292,6 @@ fn index_new(
             record.head.expires_at,
             record.head.dedup_until,
             group,
-            record.head.intent_recorded,
         );
         lane.insert(entry, record.head.not_before);
         if count_as_accepted {
@@ -317,12 +320,8 @@ fn relocate(
             head.expires_at,
             head.dedup_until,
             lane.group_number(record.group),
-            false,
         );
         if lane.relocate(head.seq, &like, *from, to) {
-            if head.intent_recorded {
-                lane.mark_intent(head.seq);
-            }
             segments.lost(*from);
             segments.gained(to);
         }

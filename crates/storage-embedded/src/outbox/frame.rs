@@ -25,16 +25,18 @@ pub enum Kind {
     Header = 1,
     /// New items, counted as accepted.
     Items = 2,
-    /// Items copied here from another segment, put back after they had left the queue, or written
-    /// again because an attempt at them is about to be made.
+    /// Items copied here from another segment, or put back after they had left the queue.
     Moved = 3,
     /// Remembered requests, copied here from another segment.
     Remembered = 4,
+    /// Requests with these items are about to leave, or that is taken back; see `attempts`. What
+    /// comes after a header is all that is known; what older segments say counts no more.
+    Attempts = 5,
 }
 
 impl Kind {
     pub fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Header, Self::Items, Self::Moved, Self::Remembered]
+        [Self::Header, Self::Items, Self::Moved, Self::Remembered, Self::Attempts]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }
@@ -155,7 +157,6 @@ pub struct ItemHead {
     pub dedup_until: Option<UnixSeconds>,
     pub not_before: Option<UnixMillis>,
     pub profile: ProfileStamp,
-    pub intent_recorded: bool,
     pub nonce: u64,
     pub fragment_bytes: u32,
 }
@@ -188,7 +189,8 @@ pub fn write_item(out: &mut Vec<u8>, head: &ItemHead, group: &BatchGroup, cipher
         out.extend_from_slice(&time.to_le_bytes());
     }
     out.extend_from_slice(&head.profile.0.to_le_bytes());
-    out.push(u8::from(head.intent_recorded));
+    // Flags: none yet.
+    out.push(0);
     out.extend_from_slice(&head.nonce.to_le_bytes());
     out.extend_from_slice(&head.fragment_bytes.to_le_bytes());
     put_bytes(out, group.0.as_bytes());
@@ -207,7 +209,7 @@ pub fn read_item(bytes: &[u8]) -> Option<(ItemRecord<'_>, usize)> {
     let item_id = ItemId::from_bytes(r.take(16)?.try_into().ok()?);
     let (admitted_at, event_time, expires_at) = (r.i64()?, r.i64()?, r.i64()?);
     let (dedup_until, not_before) = (r.i64()?, r.i64()?);
-    let (profile, flags, nonce, fragment_bytes) = (r.u16()?, r.u8()?, r.u64()?, r.u32()?);
+    let (profile, _flags, nonce, fragment_bytes) = (r.u16()?, r.u8()?, r.u64()?, r.u32()?);
     let group = std::str::from_utf8(r.bytes()?).ok()?;
     let ciphertext = r.bytes()?;
     let head = ItemHead {
@@ -220,7 +222,6 @@ pub fn read_item(bytes: &[u8]) -> Option<(ItemRecord<'_>, usize)> {
         dedup_until: (dedup_until != i64::MIN).then_some(UnixSeconds(dedup_until)),
         not_before: (not_before != i64::MIN).then_some(UnixMillis(not_before)),
         profile: ProfileStamp(profile),
-        intent_recorded: flags & 1 != 0,
         nonce,
         fragment_bytes,
     };

@@ -75,7 +75,8 @@ fn copy_onward(shared: &Shared, jobs: &SyncSender<Job>, victim: u32) -> Result<(
         let payload = frame.payload;
         let offset = (at + FRAME_HEAD) as u64;
         match frame.kind {
-            Kind::Header => {}
+            // The segment that is being written repeats the marks that still count.
+            Kind::Header | Kind::Attempts => {}
             Kind::Items | Kind::Moved => copy.items(frame.kind, offset, payload)?,
             Kind::Remembered => {
                 for (record, _) in carried(payload) {
@@ -111,13 +112,9 @@ impl Copy<'_> {
                 offset: (offset + range.start as u64) as u32,
                 length: range.len() as u32,
             };
-            if let Some(entry) = self.live(&record, place) {
-                let head = super::frame::ItemHead {
-                    intent_recorded: entry.intent_recorded,
-                    ..record.head
-                };
+            if self.is_live(&record, place) {
                 self.shared.copy_record(
-                    &head,
+                    &record.head,
                     record.group,
                     record.ciphertext,
                     self.victim,
@@ -132,14 +129,14 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// The item, if it still waits and this is where its record is.
-    fn live(&self, record: &super::frame::ItemRecord<'_>, place: Place) -> Option<Entry> {
+    /// Whether the item still waits and this is where its record is.
+    fn is_live(&self, record: &super::frame::ItemRecord<'_>, place: Place) -> bool {
         let mut lanes = self.shared.lanes();
-        let lane = lanes.get_mut(&record.head.lane)?;
+        let Some(lane) = lanes.get_mut(&record.head.lane) else { return false };
         let group = lane.group_number(record.group);
         let head = &record.head;
-        let like = Entry::new(head.seq, place, head.expires_at, head.dedup_until, group, false);
-        lane.find(head.seq, &like).filter(|entry| entry.at == place)
+        let like = Entry::new(head.seq, place, head.expires_at, head.dedup_until, group);
+        lane.find(head.seq, &like).is_some_and(|entry| entry.at == place)
     }
 
     fn remember(&mut self, mut record: super::frame::RememberedRecord) -> Result<(), StorageError> {

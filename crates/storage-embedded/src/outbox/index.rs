@@ -11,6 +11,8 @@ use holdfast_model::ledger::LedgerCounts;
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_storage::{LaneCounts, LanePeek, LeaseAsk, WakeFn};
 
+use super::runs::SeqRuns;
+
 /// A waiting item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -21,7 +23,6 @@ pub struct Entry {
     /// Unix seconds; 0 is "not deduplicated".
     dedup_until_s: u32,
     pub group: u16,
-    pub intent_recorded: bool,
 }
 
 /// Where a record is in the log.
@@ -39,7 +40,6 @@ impl Entry {
         expires_at: UnixSeconds,
         dedup_until: Option<UnixSeconds>,
         group: u16,
-        intent_recorded: bool,
     ) -> Self {
         let seconds = |at: UnixSeconds| u32::try_from(at.0.max(0)).unwrap_or(u32::MAX);
         Self {
@@ -48,7 +48,6 @@ impl Entry {
             expires_at_s: seconds(expires_at),
             dedup_until_s: dedup_until.map_or(0, seconds),
             group,
-            intent_recorded,
         }
     }
 
@@ -87,6 +86,18 @@ impl Bucket {
         }
     }
 
+    /// Those of the set that are here. Looks up whichever of the two is smaller in the other: a
+    /// restart reads a million entries, and usually a handful of runs.
+    fn among(&self, set: &SeqRuns) -> SeqRuns {
+        let entries = &self.entries;
+        if set.len() > entries.len() {
+            return entries.iter().map(|e| e.seq).filter(|seq| set.contains(*seq)).collect();
+        }
+        let place_of = |seq: u64| entries.partition_point(|entry| entry.seq.0 < seq);
+        let runs = set.runs().map(|(start, end)| place_of(start)..place_of(end));
+        runs.flat_map(|run| entries.range(run)).map(|entry| entry.seq).collect()
+    }
+
     fn find(&mut self, seq: Seq) -> Option<&mut Entry> {
         // What is looked for while the log is read is nearly always new.
         if self.entries.back().is_none_or(|last| last.seq < seq) {
@@ -108,6 +119,8 @@ pub struct LaneIndex {
     reserved_bytes: u64,
     pub quota_bytes: Option<u64>,
     groups: Vec<BatchGroup>,
+    /// Which of the items may have arrived at the platform.
+    pub attempted: SeqRuns,
     pub totals: LedgerCounts,
     pub wake: Option<WakeFn>,
 }
@@ -219,10 +232,28 @@ impl LaneIndex {
         self.in_flight.get(&seq).copied()
     }
 
-    pub fn mark_intent(&mut self, seq: Seq) {
-        if let Some(entry) = self.in_flight.get_mut(&seq) {
-            entry.intent_recorded = true;
+    /// Marks leased items as attempted; returns those that were not before.
+    pub fn mark_attempted(&mut self, items: &[Seq]) -> SeqRuns {
+        let leased = items.iter().copied().filter(|seq| self.in_flight.contains_key(seq));
+        let mut new: SeqRuns = leased.collect();
+        new.subtract(&self.attempted);
+        self.attempted.extend(&new);
+        new
+    }
+
+    pub fn attempted_of(&self, entries: &[Entry]) -> SeqRuns {
+        let seqs = entries.iter().map(|entry| entry.seq);
+        seqs.filter(|seq| self.attempted.contains(*seq)).collect()
+    }
+
+    /// Takes over what a log says was attempted, as far as it still waits.
+    pub fn restore_attempted(&mut self, attempted: &SeqRuns) {
+        for bucket in self.ready.values() {
+            self.attempted.extend(&bucket.among(attempted));
         }
+        let deferred = self.deferred.values().map(|entry| entry.seq);
+        let deferred = deferred.filter(|seq| attempted.contains(*seq)).collect();
+        self.attempted.extend(&deferred);
     }
 
     /// Leases waiting items whose deadline has come, so that they can be settled as expired.

@@ -25,12 +25,13 @@ pub async fn lease(
     lane: LaneId,
     ask: LeaseAsk,
 ) -> Result<Lease, StorageError> {
-    let (group, entries) = {
+    let (group, entries, attempted) = {
         let mut lanes = shared.lanes();
         let Some(index) = lanes.get_mut(&lane) else { return Ok(Lease::default()) };
         let entries = index.lease(&ask);
         let group = entries.first().map(|entry| index.group(entry.group)).unwrap_or_default();
-        (group, entries)
+        let attempted = index.attempted_of(&entries);
+        (group, entries, attempted)
     };
     if entries.is_empty() {
         return Ok(Lease::default());
@@ -38,7 +39,12 @@ pub async fn lease(
     let reader = shared.clone();
     let leased = entries.clone();
     match blocking(move || read_items(&reader, lane, &leased)).await {
-        Ok(items) => Ok(Lease { group, items }),
+        Ok(mut items) => {
+            for item in &mut items {
+                item.meta.intent_recorded = attempted.contains(item.meta.seq);
+            }
+            Ok(Lease { group, items })
+        }
         Err(error) => {
             let seqs: Vec<_> = entries.iter().map(|entry| entry.seq).collect();
             shared.release(lane, &seqs, None);
@@ -135,7 +141,8 @@ fn decode(
             admitted_at: head.admitted_at,
             expires_at: head.expires_at,
             dedup_until: head.dedup_until,
-            intent_recorded: entry.intent_recorded || head.intent_recorded,
+            // Known to the index alone; the caller fills it in.
+            intent_recorded: false,
         },
         item_id: head.item_id,
         lane,

@@ -1,11 +1,13 @@
 //! The embedded outbox.
 //!
 //! A segmented log of our own, because that is what this program exists for: `frame` is its bytes,
-//! `committer` the one thread that writes it, `index` where every waiting item is, `terminal` the
-//! rows of what left the queue, `recover` how all of it is found again, `housekeeping` what goes on
-//! in the background, `remember` the idempotency keys. This file puts them together.
+//! `committer` the one thread that writes it, `index` where every waiting item is, `attempts` which
+//! of them may have arrived already, `terminal` the rows of what left the queue, `recover` how all of
+//! it is found again, `housekeeping` what goes on in the background, `remember` the idempotency keys.
+//! This file puts them together.
 
 mod append;
+mod attempts;
 mod cipher;
 mod committer;
 mod frame;
@@ -16,6 +18,7 @@ mod inspect;
 mod lease;
 mod recover;
 mod remember;
+mod runs;
 mod segments;
 mod settle;
 mod shared;
@@ -204,7 +207,14 @@ impl Outbox for EmbeddedOutbox {
     }
 
     async fn record_intent(&self, lane: LaneId, items: &[Seq]) -> Result<(), StorageError> {
-        append::record_intent(self.shared.clone(), self.jobs()?, lane, items.to_vec()).await
+        attempts::record(&self.shared, &self.jobs()?, lane, items).await
+    }
+
+    fn withdraw_intent(&self, lane: LaneId, items: &[Seq]) {
+        // Once closed there is no request that could have been refused.
+        if let Ok(jobs) = self.jobs() {
+            attempts::withdraw(&self.shared, &jobs, lane, items);
+        }
     }
 
     async fn settle(&self, lane: LaneId, settlement: Settlement) -> Result<(), StorageError> {

@@ -15,12 +15,14 @@ use holdfast_model::id::{ItemId, LaneId, Seq};
 use holdfast_model::time::UnixMillis;
 use holdfast_storage::StorageError;
 
+use super::attempts::Marks;
 use super::cipher::{Cipher, DataKeys};
 use super::committer::records;
 use super::frame::{Frame, Header, Kind, read_remembered};
 use super::frames::{FrameAt, Frames, damaged, read_header};
 use super::index::{Entry, Lanes, Place};
 use super::remember::{KeyHash, RememberedAt, read_prefix, skip};
+use super::runs::SeqRuns;
 use super::segments::{Segment, Segments, file_name, io, number_of};
 use super::terminal::{self, Recovered, TerminalStore};
 use crate::disk::{Disk, DiskFile};
@@ -88,6 +90,8 @@ struct Scan {
     remembered: Vec<(KeyHash, RememberedAt, UnixMillis)>,
     next_seq: u64,
     put_back: HashSet<ItemId>,
+    /// Items that may have arrived, those that left the queue since included.
+    attempted: HashMap<LaneId, SeqRuns>,
     ciphers: HashMap<u32, Arc<Cipher>>,
     /// Where segments ended when the last one was begun.
     ends: HashMap<u32, u64>,
@@ -105,6 +109,7 @@ impl Scan {
             remembered: Vec::new(),
             next_seq: 1,
             put_back: HashSet::new(),
+            attempted: HashMap::new(),
             ciphers: HashMap::new(),
             ends: ends.into_iter().collect(),
             window: Vec::new(),
@@ -170,9 +175,14 @@ impl Scan {
         let mut frames = Frames::new(file, number, &mut window)?;
         while let Some(FrameAt { frame: Frame { kind, payload, .. }, offset }) = frames.next()? {
             let is_whole = match kind {
-                Kind::Header => true,
+                // Each segment begins with all marks that count.
+                Kind::Header => {
+                    self.attempted.clear();
+                    true
+                }
                 Kind::Items | Kind::Moved => self.items(kind, number, offset, payload),
                 Kind::Remembered => self.carried(number, offset, payload),
+                Kind::Attempts => self.marks(payload),
             };
             if !is_whole {
                 let what = format!("segment {number} has a record after byte {offset}");
@@ -233,14 +243,7 @@ impl Scan {
             };
             let lane = self.lanes.entry(head.lane).or_default();
             let group = lane.group_number(record.group);
-            let entry = Entry::new(
-                head.seq,
-                place,
-                head.expires_at,
-                head.dedup_until,
-                group,
-                head.intent_recorded,
-            );
+            let entry = Entry::new(head.seq, place, head.expires_at, head.dedup_until, group);
             // A later copy of the same item takes the place of the earlier one.
             match lane.find(head.seq, &entry) {
                 Some(earlier) => {
@@ -265,7 +268,24 @@ impl Scan {
         at == payload.len()
     }
 
+    /// False if the payload cannot be read.
+    fn marks(&mut self, payload: &[u8]) -> bool {
+        let Some(marks) = Marks::read(payload) else { return false };
+        let attempted = self.attempted.entry(marks.lane).or_default();
+        if marks.attempted {
+            attempted.extend(&marks.items);
+        } else {
+            attempted.subtract(&marks.items);
+        }
+        true
+    }
+
     fn finish(mut self, spares: Vec<String>) -> Found {
+        for (lane, attempted) in &self.attempted {
+            if let Some(index) = self.lanes.get_mut(lane) {
+                index.restore_attempted(attempted);
+            }
+        }
         for (lane, accepted) in self.accepted {
             self.lanes.entry(lane).or_default().totals.accepted = accepted;
         }

@@ -172,6 +172,7 @@ impl Shared {
                 count(index, state, 1);
             }
         }
+        index.attempted.subtract(&items.iter().copied().collect());
         drop(segments);
         drop(lanes);
         self.housekeeping.notify();
@@ -321,7 +322,7 @@ fn find_in_log(shared: &Shared, id: ItemId) -> Result<Option<FoundItem>, Storage
     let mut lanes = shared.lanes();
     let waits = lanes.get_mut(&head.lane).is_some_and(|index| {
         let place = super::index::Place { segment: 0, offset: 0, length: 0 };
-        let like = Entry::new(head.seq, place, head.expires_at, head.dedup_until, 0, false);
+        let like = Entry::new(head.seq, place, head.expires_at, head.dedup_until, 0);
         index.find_anywhere(head.seq, &like)
     });
     let state = if waits { LedgerState::Queued } else { LedgerState::Delivered };

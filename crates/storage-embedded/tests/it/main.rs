@@ -1,5 +1,6 @@
 //! What the embedded stores must do, from outside.
 
+mod attempts;
 mod damage;
 mod outbox;
 mod registry;

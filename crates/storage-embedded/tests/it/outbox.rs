@@ -21,11 +21,11 @@ use zeroize::Zeroizing;
 
 use crate::sim_disk::SimDisk;
 
-const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
+pub const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
 const LANES: [LaneId; 2] = [LaneId(1), LaneId(2)];
 
 /// "Wraps" a key by storing it. The outbox must only give back what it was given.
-struct PlainKeys;
+pub struct PlainKeys;
 
 impl DataKeys for PlainKeys {
     fn new_key(&self) -> Result<(Zeroizing<[u8; 32]>, Vec<u8>), StorageError> {
@@ -272,7 +272,7 @@ impl Model {
     }
 }
 
-fn item(number: u64, lane: LaneId, bytes: usize) -> NewItem {
+pub fn item(number: u64, lane: LaneId, bytes: usize) -> NewItem {
     let mut id = [0; 16];
     id[8..].copy_from_slice(&number.to_be_bytes());
     NewItem {
