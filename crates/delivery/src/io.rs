@@ -55,22 +55,26 @@ pub struct Waiting {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Lease up to so many items. All must be of one kind of resend safety; with `allow_unsafe`
-    /// false only items that the platform would deduplicate. Answer with [`Input::Leased`].
+    /// Lease up to so many items, all of one kind of resend safety: at most `max_unsafe_items`
+    /// where the platform would not deduplicate them. Answer with [`Input::Leased`].
     Lease {
         ticket: Ticket,
         max_items: u32,
         max_bytes: u32,
         max_unsafe_items: u32,
     },
-    /// Send these items in one request, in this order. If `record_intent`, make an attempt-intent
-    /// durable first. Answer with `Judged`, `NoAnswer` or `NotSent` under the same ticket. The
+    /// Send these items in one request, in this order. Make the attempt-intent durable first: no
+    /// byte leaves before. Answer with `Judged`, `NoAnswer` or `NotSent` under the same ticket. The
     /// fragments were handed over with the lease; the runner keeps them until the items are
     /// settled or released.
     Send {
         ticket: Ticket,
         items: Vec<Seq>,
-        record_intent: bool,
+    },
+    /// Take the attempt-intents of these items back: it is certain that none of the attempts at
+    /// them did anything. To be carried out before any later command.
+    WithdrawIntent {
+        items: Vec<Seq>,
     },
     /// Make a harmless call that tells whether the credential works here.
     Probe {

@@ -7,25 +7,36 @@ use holdfast_model::fault::Fault;
 use holdfast_model::time::MonoMillis;
 use holdfast_platforms::Throttle;
 
-use crate::LaneSettings;
+use crate::{LaneSettings, Ticket};
 
 /// Longest wait that a platform may ask for. Longer ones exist only in broken headers, and after
 /// an hour it does no harm to ask again.
 const MAX_ASKED_WAIT_MS: u64 = 3_600_000;
 
-/// From this share of a limit on, one request at a time.
-const CAUTIOUS_FROM_PERCENT: u32 = 80;
+/// From this share of a limit on, half as many requests at once.
+const SLOW_FROM_PERCENT: u32 = 80;
+
+/// From this share on, one request at a time with a pause between them.
+const CRAWL_FROM_PERCENT: u32 = 95;
 
 #[derive(Debug)]
 pub struct Backoff {
     first_ms: u64,
     max_ms: u64,
-    state: u64,
-    until: Option<MonoMillis>,
-    /// Failures in a row, and the name of the last one.
-    consecutive: u32,
+    jitter: u64,
+    /// Our own wait.
+    own_until: Option<MonoMillis>,
+    /// The wait that the platform asked for. No success and no lift ends it.
+    asked_until: Option<MonoMillis>,
+    /// Failed rounds in a row: the exponent.
+    rounds: u32,
+    /// Rounds in a row that failed with the same fault, and its name.
+    alike: u32,
     last: String,
-    cautious: bool,
+    /// Requests up to this one left before the last failure: when they fail too, it is the same
+    /// outage seen once more, not a longer one.
+    round: Ticket,
+    used_percent: u32,
 }
 
 impl Backoff {
@@ -33,65 +44,109 @@ impl Backoff {
         Self {
             first_ms: settings.backoff_first_ms.max(1),
             max_ms: settings.backoff_max_ms.max(1),
-            state: settings.seed | 1,
-            until: None,
-            consecutive: 0,
+            // xorshift never leaves zero.
+            jitter: settings.seed | 1,
+            own_until: None,
+            asked_until: None,
+            rounds: 0,
+            alike: 0,
             last: String::new(),
-            cautious: false,
+            round: Ticket(0),
+            used_percent: 0,
         }
     }
 
+    /// When sending may go on, if it may not now.
     pub fn until(&self) -> Option<MonoMillis> {
-        self.until
+        self.own_until.max(self.asked_until)
     }
 
-    pub fn is_cautious(&self) -> bool {
-        self.cautious || self.consecutive > 0
+    pub fn consecutive(&self) -> u32 {
+        self.rounds
     }
 
-    pub fn pass(&mut self, now: MonoMillis) {
-        if self.until.is_some_and(|until| until <= now) {
-            self.until = None;
+    /// How many requests may be under way, where `most` would be usual.
+    pub fn in_flight(&self, most: u32) -> u32 {
+        match self.used_percent {
+            _ if self.rounds > 0 => 1,
+            CRAWL_FROM_PERCENT.. => 1,
+            SLOW_FROM_PERCENT.. => (most / 2).max(1),
+            _ => most,
         }
     }
 
-    /// Returns how many failures of this kind came in a row.
-    pub fn failed(&mut self, fault: &Fault, now: MonoMillis) -> u32 {
+    /// Ends waits whose time has come.
+    pub fn pass(&mut self, now: MonoMillis) {
+        self.own_until = self.own_until.filter(|until| now < *until);
+        self.asked_until = self.asked_until.filter(|until| now < *until);
+    }
+
+    /// A request failed; `newest` is the last that was made. Returns how many rounds in a row
+    /// ended with this fault.
+    pub fn failed(
+        &mut self,
+        fault: &Fault,
+        ticket: Ticket,
+        newest: Ticket,
+        now: MonoMillis,
+    ) -> u32 {
+        if ticket <= self.round {
+            return self.alike;
+        }
+        self.round = newest;
+        self.rounds = self.rounds.saturating_add(1);
         if self.last == fault.name {
-            self.consecutive = self.consecutive.saturating_add(1);
+            self.alike = self.alike.saturating_add(1);
         } else {
             self.last.clone_from(&fault.name);
-            self.consecutive = 1;
+            self.alike = 1;
         }
-        let doublings = (self.consecutive - 1).min(32);
+        let doublings = (self.rounds - 1).min(32);
         let ceiling = self.first_ms.saturating_mul(1 << doublings).min(self.max_ms);
-        let wait = Duration::from_millis(1 + self.random() % ceiling);
-        self.wait_until(now + wait);
-        self.consecutive
+        let wait = self.up_to(ceiling);
+        self.own_until = self.own_until.max(Some(now + wait));
+        self.alike
     }
 
-    pub fn throttled(&mut self, throttle: &Throttle, now: MonoMillis) {
-        self.cautious = throttle.used_percent.is_some_and(|used| used >= CAUTIOUS_FROM_PERCENT);
-        if let Some(wait_ms) = throttle.wait_ms {
-            self.wait_until(now + Duration::from_millis(wait_ms.min(MAX_ASKED_WAIT_MS)));
+    /// What the answer said of the platform's limits; nothing is as good as "all is well".
+    pub fn throttled(&mut self, throttle: Option<&Throttle>, now: MonoMillis) {
+        self.used_percent = throttle.and_then(|throttle| throttle.used_percent).unwrap_or(0);
+        let asked_ms = throttle.and_then(|throttle| throttle.wait_ms);
+        if asked_ms.is_none() && self.used_percent < CRAWL_FROM_PERCENT {
+            return;
+        }
+        let asked = Duration::from_millis(asked_ms.unwrap_or(0).min(MAX_ASKED_WAIT_MS));
+        // Lanes that share the limit were told the same time; they should not come back as one.
+        let wait = asked + self.up_to(self.first_ms);
+        self.asked_until = self.asked_until.max(Some(now + wait));
+    }
+
+    /// Something was accepted. What left before the last failure proves nothing about after.
+    pub fn succeeded(&mut self, ticket: Ticket) {
+        if ticket > self.round {
+            self.forget();
         }
     }
 
-    pub fn succeeded(&mut self) {
-        self.consecutive = 0;
+    /// A new token, or a lift: what failed before says nothing about now, nor does what left
+    /// before and fails later.
+    pub fn start_anew(&mut self, newest: Ticket) {
+        self.round = newest;
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.rounds = 0;
+        self.alike = 0;
         self.last.clear();
-        self.until = None;
+        self.own_until = None;
     }
 
-    fn wait_until(&mut self, at: MonoMillis) {
-        self.until = Some(self.until.map_or(at, |until| until.max(at)));
-    }
-
-    /// xorshift: good enough to keep lanes from knocking in step, and seeded.
-    fn random(&mut self) -> u64 {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        self.state
+    /// From one millisecond to `ceiling_ms`.
+    fn up_to(&mut self, ceiling_ms: u64) -> Duration {
+        self.jitter ^= self.jitter << 13;
+        self.jitter ^= self.jitter >> 7;
+        self.jitter ^= self.jitter << 17;
+        Duration::from_millis(1 + self.jitter % ceiling_ms.max(1))
     }
 }

@@ -8,9 +8,12 @@ use holdfast_model::time::{MonoMillis, Now};
 use super::{Lane, seqs};
 use crate::{Command, Notice};
 
-/// Sweeps come at most this often, and at least this often while something waits: the wall clock
-/// may be set in between.
+/// Sweeps come at most this often.
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
+
+/// Longest time without a look at the deadlines while something waits: the wall clock may be set
+/// in between.
+const LONGEST_PAUSE_S: i64 = 600;
 
 #[derive(Debug)]
 pub struct Expiry {
@@ -30,12 +33,12 @@ impl Expiry {
 }
 
 impl Lane {
-    /// Takes out of a lease what is too late to be sent.
+    /// Takes out what is too late to be sent.
     pub(super) fn drop_expired(&mut self, now: Now, items: Vec<ItemMeta>) -> Vec<ItemMeta> {
-        if !now.wall_is_trusted {
+        let at = now.unix_seconds();
+        if !now.wall_is_trusted || items.iter().all(|item| at < item.expires_at) {
             return items;
         }
-        let at = now.unix_seconds();
         let (late, in_time): (Vec<_>, Vec<_>) = items.into_iter().partition(|i| i.expires_at <= at);
         if !late.is_empty() {
             self.command(Command::Expire { items: seqs(&late), hold: None, fault: None });
@@ -45,7 +48,6 @@ impl Lane {
 
     /// Sweeps waiting items, held ones too, when the first deadline has come.
     pub(super) fn sweep_deadlines(&mut self, now: Now) {
-        self.reopen_if_overdue(now);
         let Some(first) = self.waiting.first_deadline else {
             self.expiry.next_sweep = None;
             return;
@@ -66,7 +68,7 @@ impl Lane {
             let due = now.unix_seconds();
             self.command(Command::ExpireDue { due, hold: self.holding.hold_id() });
         }
-        let seconds = (first - now.unix_seconds()).clamp(1, 3_600);
+        let seconds = (first - now.unix_seconds()).clamp(1, LONGEST_PAUSE_S);
         let pause = Duration::from_secs(seconds.unsigned_abs());
         self.expiry.next_sweep = Some(now.mono + pause.max(SWEEP_PERIOD));
     }

@@ -17,8 +17,8 @@ use holdfast_model::item::ItemMeta;
 use holdfast_model::time::{MonoMillis, Now};
 use holdfast_platforms::Unlocated;
 
-use super::Lane;
 use super::batch::{Batch, Purpose};
+use super::{Lane, faults};
 use crate::{Command, Notice};
 
 /// So many different single events refused alike, with no success in between, are no coincidence.
@@ -59,6 +59,12 @@ impl Lane {
     /// The platform named this one.
     pub(super) fn named_bad(&mut self, now: Now, item: ItemMeta, fault: Fault, extra: u32) {
         self.suspect(now, item, fault, extra, ALIKE_NAMED);
+    }
+
+    /// The platform named this one and took others of the same request: bad by comparison.
+    pub(super) fn plainly_bad(&mut self, now: Now, item: ItemMeta, fault: Fault, extra: u32) {
+        let (extra_requests, since) = (extra, now.mono);
+        self.condemn(Suspect { item, fault, extra_requests, since });
     }
 
     /// Some event of the batch is bad and the platform did not say which.
@@ -102,16 +108,11 @@ impl Lane {
         let said = suspect.fault.clone();
         let items = self.suspicion.take_all();
         self.release(&items);
-        let entry = holdfast_platforms::catalog::own().by_name("holdfast.configuration_suspected");
-        let mut fault = entry.map_or_else(|| said.clone(), |entry| entry.fault());
-        fault.code = said.code;
-        fault.trace_id = said.trace_id;
-        fault.platform_message = format!("{}: {}", said.name, said.platform_message);
-        self.open_hold(fault, Confirmation::Confirmed);
+        self.open_hold(faults::configuration_suspected(&said), Confirmation::Confirmed);
     }
 
     /// An event was accepted: the suspects are bad by comparison.
-    pub(super) fn clear_suspects(&mut self, _group: u64) {
+    pub(super) fn clear_suspects(&mut self) {
         for suspect in std::mem::take(&mut self.suspicion.suspects) {
             self.condemn(suspect);
         }

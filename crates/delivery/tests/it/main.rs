@@ -5,5 +5,9 @@
 
 #![allow(clippy::print_stdout, reason = "tests say which seed they ran")]
 
+mod answers;
+mod bench;
+mod deadlines;
+mod holds;
 mod rules;
 mod simulator;

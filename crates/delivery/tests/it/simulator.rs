@@ -132,9 +132,8 @@ impl World {
             Command::Lease { ticket, max_items, max_unsafe_items, .. } => {
                 self.later(Coming::Lease { ticket, max_items, max_unsafe_items });
             }
-            Command::Send { ticket, items, record_intent } => {
-                self.send(ticket, items, record_intent)
-            }
+            Command::Send { ticket, items } => self.send(ticket, items, true),
+            Command::WithdrawIntent { .. } => {}
             Command::Probe { ticket, .. } => self.later(Coming::Probe { ticket }),
             Command::OpenHold { fault, .. } => self.later(Coming::OpenHold { fault }),
             Command::Release { items, .. } => {

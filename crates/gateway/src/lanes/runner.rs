@@ -260,8 +260,10 @@ impl Runner {
             Command::Lease { ticket, max_items, max_bytes, max_unsafe_items } => {
                 self.lease(ticket, max_items, max_bytes, max_unsafe_items);
             }
-            Command::Send { ticket, items, record_intent } => {
-                self.send(ticket, items, record_intent)
+            Command::Send { ticket, items } => self.send(ticket, items),
+            Command::WithdrawIntent { items } => {
+                // Here and now: an intent of the next attempt must come after it.
+                self.gateway.outbox.withdraw_intent(self.destination.lane, &items);
             }
             Command::Probe { ticket, fault } => self.probe(ticket, fault),
             Command::OpenHold { fault, confirmation } => self.open_hold(fault, confirmation),
@@ -297,7 +299,7 @@ impl Runner {
         });
     }
 
-    fn send(&mut self, ticket: Ticket, items: Vec<Seq>, record_intent: bool) {
+    fn send(&mut self, ticket: Ticket, items: Vec<Seq>) {
         let in_hand: Vec<_> = items.iter().filter_map(|seq| self.leased.get(seq)).collect();
         let group = in_hand.first().map_or(0, |leased| leased.group);
         let batch = sender::Batch {
@@ -305,7 +307,6 @@ impl Runner {
             platform: self.platform,
             group: self.groups.group(group),
             items: in_hand.iter().map(|leased| leased.item.clone()).collect(),
-            record_intent,
         };
         let gateway = self.gateway.clone();
         self.background.spawn(async move {

@@ -23,7 +23,6 @@ pub struct Batch {
     pub platform: &'static dyn Platform,
     pub group: BatchGroup,
     pub items: Vec<Arc<LeasedItem>>,
-    pub record_intent: bool,
 }
 
 pub enum Outcome {
@@ -32,15 +31,16 @@ pub enum Outcome {
     NotSent { fault: Option<Fault> },
 }
 
-/// Sends the batch with the active version of the destination's credential.
+/// Sends the batch with the active version of the destination's credential. No byte leaves before
+/// the intent is durable; the request is built meanwhile.
 pub async fn send(gateway: &Gateway, batch: Batch) -> Outcome {
-    if batch.record_intent
-        && let Err(error) = record_intent(gateway, &batch).await
-    {
+    let (recorded, built) =
+        tokio::join!(record_intent(gateway, &batch), signed_request(gateway, &batch));
+    if let Err(error) = recorded {
         tracing::error!(destination = %batch.destination.id, %error, "failed to record an attempt-intent");
         return Outcome::NotSent { fault: None };
     }
-    let (request, keyring) = match signed_request(gateway, &batch).await {
+    let (request, keyring) = match built {
         Ok(built) => built,
         Err(error) => return Outcome::NotSent { fault: error.fault() },
     };
