@@ -10,4 +10,4 @@ mod bench;
 mod deadlines;
 mod holds;
 mod rules;
-mod simulator;
+mod sim;
