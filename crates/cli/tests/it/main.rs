@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "tests say which seed they ran")]
 
+mod attempts;
 mod commands;
 mod death;
 mod demo;

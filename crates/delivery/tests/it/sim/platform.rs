@@ -39,6 +39,9 @@ impl World {
             self.count(items);
             return Judgement::all(ItemVerdict::Accepted);
         };
+        if self.has_trouble && self.toss(3) == 0 {
+            return self.refuses_some(items);
+        }
         self.certainly_refused(items);
         let mut judgement = Judgement::all(ItemVerdict::NotProcessed);
         if self.toss(2) == 0 {
@@ -46,6 +49,18 @@ impl World {
         } else {
             judgement.unlocated = Some(Unlocated { fault: bad_event(), suspects: Vec::new() });
         }
+        judgement
+    }
+
+    /// Some event is bad, and what became of its neighbors is not said.
+    fn refuses_some(&mut self, items: &[Seq]) -> Judgement {
+        let fine: Vec<Seq> =
+            items.iter().copied().filter(|seq| !self.outbox.item(*seq).is_poison).collect();
+        let processed = self.toss(1 + fine.len() as u64) as usize;
+        self.count(&fine[..processed]);
+        self.never_heard(items);
+        let mut judgement = Judgement::all(ItemVerdict::Ambiguous(bad_event()));
+        judgement.unlocated = Some(Unlocated { fault: bad_event(), suspects: Vec::new() });
         judgement
     }
 
