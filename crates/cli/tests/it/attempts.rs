@@ -31,7 +31,8 @@ async fn send(rig: &Rig) -> UnixSeconds {
     let answer = client()
         .post(format!("{}/v1/events?destination=shop", rig.url))
         .bearer_auth(&rig.key)
-        .json(&json!({ "data": events }))
+        .header("content-type", "application/json")
+        .body(json!({ "data": events }).to_string())
         .send()
         .await
         .unwrap();
