@@ -70,9 +70,10 @@ pub const MIN_PIECE: usize = 20;
 
 impl LiveSecrets {
     pub fn add(&mut self, secret: &str) {
-        let escaped = serde_json::to_string(secret).unwrap_or_default();
-        let escaped = escaped.trim_matches('"').to_owned();
-        for form in [secret.to_owned(), percent_encoded(secret), escaped] {
+        let quoted = serde_json::to_string(secret).unwrap_or_default();
+        // Without the quotes around it, but with one that the secret itself ends with.
+        let escaped = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+        for form in [secret.to_owned(), percent_encoded(secret), escaped.to_owned()] {
             if form.len() >= 4 && !self.forms.iter().any(|known| **known == form) {
                 self.forms.push(Zeroizing::new(form));
             }
@@ -291,6 +292,15 @@ mod tests {
         check(&format!("{token}{token}"), "[redacted]");
         check(&format!("x{}", &token[..60]), "x[redacted]");
         check(&format!("{{\"token\":\"{token}\"}}"), "{\"token\":\"[redacted]\"}");
+    }
+
+    #[test]
+    fn a_live_secret_that_ends_with_a_quote_is_masked_to_its_end() {
+        let mut live = LiveSecrets::default();
+        let secret = format!("{}\"\"", "a1".repeat(20));
+        live.add(&secret);
+        let escaped = serde_json::to_string(&secret).unwrap();
+        assert_eq!(live.redact(&escaped), "\"[redacted]\"");
     }
 
     #[test]

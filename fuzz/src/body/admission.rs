@@ -80,7 +80,7 @@ fn refused(raw: &[u8], rejection: &Rejection, meta: &dyn Platform) {
 fn personal(event: &Value) -> Vec<String> {
     let mut values = Vec::new();
     let mut keys = String::new();
-    gather(event, &mut values, &mut keys);
+    gather("", event, &mut values, &mut keys);
     values.retain(|value| {
         let is_telling = value.contains('@') || value.bytes().any(|b| b.is_ascii_digit());
         value.len() >= 12
@@ -92,15 +92,18 @@ fn personal(event: &Value) -> Vec<String> {
     values
 }
 
-fn gather(value: &Value, values: &mut Vec<String>, keys: &mut String) {
+/// Values, and what may be shown: keys with the path of what they are in.
+fn gather(path: &str, value: &Value, values: &mut Vec<String>, keys: &mut String) {
     match value {
         Value::String(text) => values.push(text.clone()),
-        Value::Array(list) => list.iter().for_each(|value| gather(value, values, keys)),
+        Value::Array(list) => list.iter().for_each(|value| gather(path, value, values, keys)),
         Value::Object(map) => {
             for (key, value) in map {
-                keys.extend(key.chars().filter(|c| !c.is_control()));
+                let path: String =
+                    format!("{path}.{key}").chars().filter(|c| !c.is_control()).collect();
+                keys.push_str(&path);
                 keys.push('\n');
-                gather(value, values, keys);
+                gather(&path, value, values, keys);
             }
         }
         _ => {}

@@ -34,6 +34,9 @@ pub enum Kind {
     Attempts = 5,
 }
 
+/// The highest [`Kind`].
+pub const LAST_KIND: u8 = Kind::Remembered as u8;
+
 impl Kind {
     pub fn from_byte(byte: u8) -> Option<Self> {
         [Self::Header, Self::Items, Self::Moved, Self::Remembered, Self::Attempts]
@@ -71,13 +74,11 @@ pub fn read_frame(bytes: &[u8], segment: u32) -> Option<Frame<'_>> {
     Some(Frame { kind: Kind::from_byte(kind).filter(|_| sound)?, synced, payload })
 }
 
-/// How long the frame is that begins with this head, and its `synced`, if it can be a frame at
-/// all. Cheap: for looking for frames where none is expected.
-pub fn plausible(head: &[u8]) -> Option<(u64, u32)> {
+/// How long the frame with this head would be, head included, and its `synced`.
+pub fn extent(head: &[u8]) -> Option<(u64, u32)> {
     let mut head = Reader(head);
-    let (length, _, synced, kind) = (head.u32()?, head.u32()?, head.u32()?, head.u8()?);
-    (length > 0 && Kind::from_byte(kind).is_some())
-        .then_some((FRAME_HEAD as u64 + u64::from(length), synced))
+    let (length, _, synced) = (head.u32()?, head.u32()?, head.u32()?);
+    Some((FRAME_HEAD as u64 + u64::from(length), synced))
 }
 
 fn checksum(segment: u32, synced: u32, kind: u8, payload: &[u8]) -> u32 {

@@ -2,7 +2,7 @@
 
 use holdfast_storage::StorageError;
 
-use super::frame::{self, FRAME_HEAD, Frame, Header, Kind, Reader, read_frame};
+use super::frame::{self, FRAME_HEAD, Frame, Header, Kind, LAST_KIND, Reader, read_frame};
 use super::segments::io;
 use crate::disk::DiskFile;
 
@@ -65,35 +65,42 @@ impl<'a> Frames<'a> {
         }))
     }
 
-    /// Where a frame begins that was written when all before it and the unreadable place, where
-    /// this stopped, was durable: then that place was not torn by a crash, but damaged.
+    /// Where a frame begins that was written when the unreadable place, where this stopped, was
+    /// durable: then a crash has not torn that place, but something has damaged it.
     pub fn later(&mut self) -> Result<Option<u64>, StorageError> {
         let unreadable = self.at;
-        while let Some(piece) = self.look((WINDOW_BYTES).min(self.size - self.at).max(MIN_FRAME))? {
-            let starts = piece.len() - FRAME_HEAD;
-            let begin = piece.start;
-            let candidate = (begin..=begin + starts).find(|start| {
-                let head = &self.window[*start..start + FRAME_HEAD];
-                // Most of what is looked at are zeros.
-                head[FRAME_HEAD - 1] != 0
-                    && frame::plausible(head).is_some_and(|(length, synced)| {
-                        let at = self.window_at + *start as u64;
-                        (unreadable + 1..=at).contains(&u64::from(synced))
-                            && length <= self.size - at
-                    })
-            });
-            let Some(start) = candidate else {
-                self.at += starts as u64 + 1;
+        while let Some(head) = self.look(FRAME_HEAD as u64)? {
+            let Some(start) = self.candidate(head.start, unreadable) else {
+                // The last head's worth of the window may begin a frame that goes on after it.
+                self.at = self.window_at + (self.window.len() - FRAME_HEAD) as u64 + 1;
                 continue;
             };
-            self.at = self.window_at + start as u64;
-            let begins = self.at;
+            let begins = self.window_at + start as u64;
+            self.at = begins;
             if self.next()?.is_some() {
                 return Ok(Some(begins));
             }
             self.at = begins + 1;
         }
         Ok(None)
+    }
+
+    /// Where in the window, from `start` on, something has the shape of a frame that was written
+    /// when `unreadable` was durable.
+    fn candidate(&self, start: usize, unreadable: u64) -> Option<usize> {
+        const KIND: usize = FRAME_HEAD - 1;
+        let mut kind = start + KIND;
+        loop {
+            kind += before_kind(self.window.get(kind..)?);
+            let begins = kind - KIND;
+            let (length, synced) = frame::extent(self.window.get(begins..=kind)?)?;
+            let at = self.window_at + begins as u64;
+            let was_durable = (unreadable + 1..=at).contains(&u64::from(synced));
+            if was_durable && length <= self.size - at {
+                return Some(begins);
+            }
+            kind += 1;
+        }
     }
 
     /// Where in the window so many bytes from the position on are, if the file has them.
@@ -120,8 +127,17 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// A head and one byte.
-const MIN_FRAME: u64 = FRAME_HEAD as u64 + 1;
+/// How many bytes in front are no kind of a frame.
+fn before_kind(bytes: &[u8]) -> usize {
+    /// Compared at once by the processor's wide registers.
+    const STRIDE: usize = 64;
+    // Kinds are small numbers above zero. Most of what is looked at are zeros.
+    let is_kind = |byte: &u8| (1..=LAST_KIND).contains(byte);
+    let has_none = |stride: &&[u8]| !stride.iter().fold(false, |found, b| found | is_kind(b));
+    let passed = bytes.chunks_exact(STRIDE).take_while(has_none).count() * STRIDE;
+    let rest = &bytes[passed..];
+    passed + rest.iter().position(is_kind).unwrap_or(rest.len())
+}
 
 /// The first frame of a segment's file. It was durable before the file got its name.
 pub fn read_header(file: &dyn DiskFile, number: u32) -> Result<Header, StorageError> {
