@@ -46,8 +46,7 @@ pub fn check(data: &[u8]) {
 }
 
 fn judged(meta: &dyn Platform, response: &HttpResponse, count: usize, token: Option<&str>) {
-    let fragments: Vec<Vec<u8>> = (0..count).map(made::fragment).collect();
-    let fragments: Vec<&[u8]> = fragments.iter().map(Vec::as_slice).collect();
+    let fragments: Vec<&[u8]> = (0..count).map(made::fragment).collect();
     let items: Vec<ItemMeta> = (0..count).map(item).collect();
     let view = BatchView { items: &items, fragments: &fragments, now: NOW };
     let judgement = meta.judge(response, &view);

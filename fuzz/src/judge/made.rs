@@ -175,20 +175,15 @@ fn any(source: &mut Unstructured<'_>) -> Result<Value> {
 }
 
 /// Fragments of different kinds, so that some stand out as suspects.
-pub fn fragment(at: usize) -> Vec<u8> {
-    let event = match at % 4 {
-        0 => {
-            json!({ "event_name": "Lead", "event_time": 1_789_999_000, "user_data": { "em": ["0"] } })
-        }
-        1 => {
-            json!({ "event_name": "Purchase", "event_time": 1_789_400_000, "user_data": { "ct": "x" } })
-        }
-        2 => {
-            json!({ "event_time": 1, "user_data": { "fbc": "fb.1.1" }, "data_processing_options": [] })
-        }
-        _ => json!({ "action_source": "business_messaging" }),
-    };
-    event.to_string().into_bytes()
+const FRAGMENTS: [&str; 4] = [
+    r#"{"event_name":"Lead","event_time":1789999000,"user_data":{"em":["0"]}}"#,
+    r#"{"event_name":"Purchase","event_time":1789400000,"user_data":{"ct":"x"}}"#,
+    r#"{"event_time":1,"user_data":{"fbc":"fb.1.1"},"data_processing_options":[]}"#,
+    r#"{"action_source":"business_messaging"}"#,
+];
+
+pub fn fragment(at: usize) -> &'static [u8] {
+    FRAGMENTS[at % FRAGMENTS.len()].as_bytes()
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {

@@ -82,10 +82,7 @@ impl DataKeys for PlainKeys {
         Ok((Zeroizing::new([7; 32]), vec![7; 32]))
     }
 
-    fn unwrap_key(
-        &self,
-        wrapped: &[u8],
-    ) -> std::result::Result<Zeroizing<[u8; 32]>, StorageError> {
+    fn unwrap_key(&self, wrapped: &[u8]) -> std::result::Result<Zeroizing<[u8; 32]>, StorageError> {
         let damaged = |_| StorageError::Damaged { what: "a key", detail: "length".to_owned() };
         Ok(Zeroizing::new(wrapped.try_into().map_err(damaged)?))
     }

@@ -10,6 +10,9 @@ use super::format::{self, Kind, write_frame};
 use super::frozen::Frozen;
 use super::{read, said};
 
+/// Lane and sequence number.
+type Item = (u32, u64);
+
 struct Log {
     segments: Vec<Segment>,
     oldest_waiting: u64,
@@ -28,7 +31,7 @@ struct Frame {
     place: Range<usize>,
     /// Frames of one group were synced together.
     group: usize,
-    items: Vec<(u32, u64)>,
+    items: Vec<Item>,
 }
 
 pub fn damaged(source: &mut Unstructured<'_>) -> Result<()> {
@@ -65,7 +68,7 @@ fn judge(log: &Log, hurt: &[Vec<u8>]) {
     assert_eq!(found, sound, "what is before the torn end is kept, and nothing else appears");
 }
 
-fn waiting(found: &Inspected) -> BTreeSet<(u32, u64)> {
+fn waiting(found: &Inspected) -> BTreeSet<Item> {
     let all: BTreeSet<_> = found.waiting.iter().map(|(lane, seq)| (lane.0, seq.0)).collect();
     assert_eq!(all.len(), found.waiting.len(), "an item is there twice");
     all
@@ -121,7 +124,7 @@ impl Log {
         Self { segments: Vec::new(), oldest_waiting: 0, next_seq: self.next_seq }
     }
 
-    fn payload(&mut self, source: &mut Unstructured<'_>) -> Result<(Kind, Vec<u8>, Vec<(u32, u64)>)> {
+    fn payload(&mut self, source: &mut Unstructured<'_>) -> Result<(Kind, Vec<u8>, Vec<Item>)> {
         let mut payload = Vec::new();
         let mut items = Vec::new();
         let kind = *source.choose(&[Kind::Items, Kind::Items, Kind::Moved, Kind::Remembered])?;
@@ -151,9 +154,9 @@ impl Log {
         Ok((kind, payload, items))
     }
 
-    fn any_item(&self, source: &mut Unstructured<'_>) -> Result<Option<(u32, u64)>> {
+    fn any_item(&self, source: &mut Unstructured<'_>) -> Result<Option<Item>> {
         let frames = self.segments.iter().flat_map(|segment| &segment.frames);
-        let items: Vec<(u32, u64)> = frames.flat_map(|frame| frame.items.clone()).collect();
+        let items: Vec<Item> = frames.flat_map(|frame| frame.items.clone()).collect();
         if items.is_empty() { Ok(None) } else { Ok(Some(*source.choose(&items)?)) }
     }
 
@@ -167,10 +170,12 @@ impl Log {
     }
 
     /// The waiting items of the chosen frames, by position of segment and frame.
-    fn items(&self, chosen: impl Fn(usize, usize) -> bool) -> BTreeSet<(u32, u64)> {
+    fn items(&self, chosen: impl Fn(usize, usize) -> bool) -> BTreeSet<Item> {
         let mut found = BTreeSet::new();
         for (at, segment) in self.segments.iter().enumerate() {
-            for (frame, written) in segment.frames.iter().enumerate().filter(|(f, _)| chosen(at, *f)) {
+            for (frame, written) in
+                segment.frames.iter().enumerate().filter(|(f, _)| chosen(at, *f))
+            {
                 let _ = frame;
                 found.extend(written.items.iter().filter(|item| item.1 >= self.oldest_waiting));
             }
