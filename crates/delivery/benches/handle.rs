@@ -138,7 +138,7 @@ fn handle(c: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
-    let answers: [(&str, fn(Ticket) -> Input); 6] = [
+    let answers: [(&str, Answer); 6] = [
         ("accepted", accepted),
         ("accepted one by one", every_one_named),
         ("one named bad, the rest sent again", one_named),
@@ -160,6 +160,9 @@ fn handle(c: &mut Criterion) {
     }
     group.finish();
 }
+
+/// How the platform answers a batch.
+type Answer = fn(Ticket) -> Input;
 
 criterion_group!(benches, handle);
 criterion_main!(benches);
