@@ -4,6 +4,7 @@
 //! request and judges the answer; `settler` writes what became of items, in order, and keeps
 //! trying until storage has taken it.
 
+mod background;
 mod runner;
 mod sender;
 pub(crate) use sender::observe_date;

@@ -12,12 +12,13 @@ use holdfast_model::hold::{Confirmation, Hold};
 use holdfast_model::id::{HoldId, Seq};
 use holdfast_model::item::{BatchGroup, LeasedItem};
 use holdfast_model::time::MonoMillis;
-use holdfast_platforms::Platform;
+use holdfast_model::wire::{TransportFailure, TransportFailureKind};
+use holdfast_platforms::{Platform, ProbeAnswer};
 use holdfast_storage::{DeliveredBatch, ExpiryReason, LeaseAsk, Settlement};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::background::{Background, Done};
 use super::sender::{self, Outcome};
 use super::settler::{Settle, Settler, SettlerNews};
 use super::{LaneView, Nudge};
@@ -39,21 +40,6 @@ struct Leased {
     signed_with: Option<Arc<SignedWith>>,
 }
 
-/// What finished in the background.
-enum Done {
-    Leased {
-        ticket: Ticket,
-        lease: Result<holdfast_storage::Lease, holdfast_storage::StorageError>,
-    },
-    Sent {
-        ticket: Ticket,
-        items: Vec<Seq>,
-        sent: Outcome,
-    },
-    Input(Input),
-    HoldOpened,
-}
-
 pub struct Runner {
     gateway: Arc<Gateway>,
     destination: Arc<Destination>,
@@ -62,7 +48,7 @@ pub struct Runner {
     leased: HashMap<Seq, Leased>,
     groups: Groups,
     waiting_leases: VecDeque<Command>,
-    background: JoinSet<Done>,
+    background: Background,
     settler: Settler,
     settler_news: mpsc::UnboundedReceiver<SettlerNews>,
     nudges: mpsc::UnboundedReceiver<Nudge>,
@@ -97,7 +83,7 @@ impl Runner {
             leased: HashMap::new(),
             groups: Groups::default(),
             waiting_leases: VecDeque::new(),
-            background: JoinSet::new(),
+            background: Background::default(),
             settler,
             settler_news,
             nudges,
@@ -117,7 +103,7 @@ impl Runner {
             tokio::select! {
                 biased;
                 Some(news) = self.settler_news.recv() => self.settled(news),
-                Some(done) = self.background.join_next(), if !self.background.is_empty() => self.done(done),
+                Some(done) = self.background.next(), if !self.background.is_empty() => self.done(done),
                 Some(nudge) = self.nudges.recv() => self.nudged(nudge),
                 Ok(()) = self.holds.changed() => self.look_at_holds(false),
                 () = self.stop.cancelled(), if !draining => {
@@ -202,17 +188,12 @@ impl Runner {
         }
     }
 
-    fn done(&mut self, done: Result<Done, tokio::task::JoinError>) {
+    fn done(&mut self, done: Done) {
         match done {
-            Ok(Done::Leased { ticket, lease }) => self.took_lease(ticket, lease),
-            Ok(Done::Sent { ticket, items, sent }) => self.sent(ticket, &items, sent),
-            Ok(Done::Input(input)) => self.input(input),
-            Ok(Done::HoldOpened) => self.look_at_holds(true),
-            Err(error) => {
-                // A task of ours panicked: the items it had in hand are unaccounted for, and only
-                // a restart of the process brings the leases back. Say so loudly.
-                tracing::error!(destination = %self.destination.id, %error, "a lane task failed");
-            }
+            Done::Leased { ticket, lease } => self.took_lease(ticket, lease),
+            Done::Sent { ticket, items, sent } => self.sent(ticket, &items, sent),
+            Done::Input(input) => self.input(input),
+            Done::HoldOpened => self.look_at_holds(true),
         }
     }
 
@@ -293,7 +274,8 @@ impl Runner {
         let (outbox, lane) = (self.gateway.outbox.clone(), self.destination.lane);
         let now = self.gateway.clock.wall();
         let ask = LeaseAsk { max_items, max_unsafe_items, max_bytes, now };
-        self.background.spawn(async move {
+        let failed = Done::Leased { ticket, lease: Ok(holdfast_storage::Lease::default()) };
+        self.background.spawn(failed, async move {
             let lease = outbox.lease(lane, ask).await;
             Done::Leased { ticket, lease }
         });
@@ -309,15 +291,27 @@ impl Runner {
             items: in_hand.iter().map(|leased| leased.item.clone()).collect(),
         };
         let gateway = self.gateway.clone();
-        self.background.spawn(async move {
+        let failed = Done::Sent { ticket, items: items.clone(), sent: self.failed() };
+        self.background.spawn(failed, async move {
             let sent = sender::send(&gateway, batch).await;
             Done::Sent { ticket, items, sent }
         });
     }
 
+    /// A request whose task panicked: it may have left.
+    fn failed(&self) -> Outcome {
+        let failure = TransportFailure {
+            kind: TransportFailureKind::Other,
+            may_have_arrived: true,
+            detail: "the task that sent it failed".to_owned(),
+        };
+        Outcome::Unanswered { fault: self.platform.transport_fault(&failure), failure }
+    }
+
     fn probe(&mut self, ticket: Ticket, fault: Fault) {
         let (gateway, destination) = (self.gateway.clone(), self.destination.clone());
-        self.background.spawn(async move {
+        let failed = Done::Input(Input::Probed { ticket, answer: ProbeAnswer::Silent });
+        self.background.spawn(failed, async move {
             let answer = sender::confirm(&gateway, &destination, &fault).await;
             Done::Input(Input::Probed { ticket, answer })
         });
@@ -325,7 +319,7 @@ impl Runner {
 
     fn open_hold(&mut self, fault: Fault, confirmation: Confirmation) {
         let (gateway, destination) = (self.gateway.clone(), self.destination.clone());
-        self.background.spawn(async move {
+        self.background.spawn(Done::HoldOpened, async move {
             if let Err(error) = holds::open_for(&gateway, &destination, fault, confirmation).await {
                 tracing::error!(destination = %destination.id, %error, "failed to persist a hold");
                 // The lane asks again as soon as it is told that nothing is open; not at once.
