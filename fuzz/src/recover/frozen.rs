@@ -49,6 +49,10 @@ impl Disk for Frozen {
     fn sync_dir(&self) -> Result<()> {
         frozen()
     }
+
+    fn free_bytes(&self) -> Result<u64> {
+        Ok(0)
+    }
 }
 
 struct FrozenFile(Arc<Vec<u8>>);

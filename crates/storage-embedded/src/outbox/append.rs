@@ -1,23 +1,25 @@
 //! Getting items into the log.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 use holdfast_model::id::{ItemId, LaneId, Seq};
 use holdfast_model::item::BatchGroup;
 use holdfast_model::time::UnixMillis;
-use holdfast_storage::{AppendError, Appended, Commit, NewItem, StorageError};
+use holdfast_storage::{AppendError, Appended, Commit, NewItem, Remembered, StorageError};
 use tokio::sync::oneshot;
 
 use super::cipher::{Cipher, item_aad};
-use super::committer::{Job, Purpose};
+use super::committer::{Job, Jobs, Purpose, most_of_a_commit};
 use super::frame::{FRAME_HEAD, ItemHead, Kind, read_item, write_item};
-use super::shared::Shared;
+use super::index::Lanes;
+use super::shared::{Shared, poisoned};
 use super::terminal::{self, LeftItem};
 use super::{remember, settle};
 
 pub async fn append(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     jobs: &SyncSender<Job>,
     commit: Commit,
 ) -> Result<Appended, AppendError> {
@@ -34,26 +36,33 @@ pub async fn append(
         encode(&shared.cipher, item, commit.at, &mut payload)?;
         *bytes_by_lane.entry(item.lane).or_default() += (payload.len() - start) as u64;
     }
-    // A frame must fit into a segment beside its header, which grows with the number of lanes.
-    if (payload.len() + FRAME_HEAD) as u64 > shared.settings.segment_bytes / 2 {
+    let most = most_of_a_commit(shared.settings.segment_bytes);
+    if (payload.len() + FRAME_HEAD) as u64 > most {
         return Err(AppendError::Storage(StorageError::Refused {
             what: "commit",
             id: format!("of {} bytes", payload.len()),
-            why: format!("at most {} bytes are one commit", shared.settings.segment_bytes / 2),
+            why: format!("at most {most} bytes are one commit"),
         }));
     }
-    reserve(shared, &bytes_by_lane)?;
+    let room = match Reservation::take(shared, bytes_by_lane) {
+        Ok(room) => room,
+        // A repetition needs no room.
+        Err(full) => return repetition(shared, key)?.map(Appended::Repeated).ok_or(full),
+    };
     let (done, wait) = oneshot::channel();
-    let job = Job { kind: Kind::Items, payload, purpose: Purpose::New { key }, done };
-    let outcome = match jobs.try_send(job) {
+    let job = Job { kind: Kind::Items, payload, purpose: Purpose::New { key, room }, done };
+    match jobs.try_send(job) {
         Ok(()) => wait.await.unwrap_or(Err(StorageError::Closed.into())),
         Err(TrySendError::Full(_)) => Err(AppendError::Overloaded),
         Err(TrySendError::Disconnected(_)) => Err(StorageError::Closed.into()),
-    };
-    if !matches!(outcome, Ok(Appended::Stored { .. })) {
-        unreserve(shared, &bytes_by_lane);
     }
-    outcome
+}
+
+fn repetition(
+    shared: &Shared,
+    key: Option<remember::KeyHash>,
+) -> Result<Option<Remembered>, StorageError> {
+    key.and_then(|key| shared.remembered_now(&key)).transpose()
 }
 
 fn payload_size(commit: &Commit) -> usize {
@@ -98,54 +107,113 @@ fn encode(
     Ok(())
 }
 
-/// All lanes or none.
-fn reserve(shared: &Shared, bytes_by_lane: &HashMap<LaneId, u64>) -> Result<(), AppendError> {
-    let mut lanes = shared.lanes();
-    let mut reserved: Vec<(LaneId, u64)> = Vec::new();
-    for (lane, bytes) in bytes_by_lane {
-        if let Err((used_bytes, quota_bytes)) = lanes.entry(*lane).or_default().reserve(*bytes) {
-            for (lane, bytes) in reserved {
-                lanes.entry(lane).or_default().unreserve(bytes);
-            }
-            return Err(AppendError::QuotaExceeded { lane: *lane, used_bytes, quota_bytes });
-        }
-        reserved.push((*lane, *bytes));
-    }
-    Ok(())
+/// Room in the quotas of lanes for a commit on its way to the disk. It travels with the commit,
+/// because whoever asked for it may go away; what becomes of the commit decides what becomes of it.
+pub struct Reservation {
+    shared: Arc<Shared>,
+    bytes_by_lane: HashMap<LaneId, u64>,
 }
 
-fn unreserve(shared: &Shared, bytes_by_lane: &HashMap<LaneId, u64>) {
-    let mut lanes = shared.lanes();
-    for (lane, bytes) in bytes_by_lane {
-        lanes.entry(*lane).or_default().unreserve(*bytes);
+impl Reservation {
+    /// All lanes or none.
+    fn take(
+        shared: &Arc<Shared>,
+        bytes_by_lane: HashMap<LaneId, u64>,
+    ) -> Result<Self, AppendError> {
+        let mut lanes = shared.lanes();
+        let mut reserved: Vec<(LaneId, u64)> = Vec::new();
+        for (lane, bytes) in &bytes_by_lane {
+            if let Err((used_bytes, quota_bytes)) = lanes.entry(*lane).or_default().reserve(*bytes)
+            {
+                for (lane, bytes) in reserved {
+                    lanes.entry(lane).or_default().unreserve(bytes);
+                }
+                return Err(AppendError::QuotaExceeded { lane: *lane, used_bytes, quota_bytes });
+            }
+            reserved.push((*lane, *bytes));
+        }
+        Ok(Self { shared: shared.clone(), bytes_by_lane })
+    }
+
+    /// The items are in the queue, where they count themselves.
+    pub fn give_way(&mut self, lanes: &mut Lanes) {
+        for (lane, bytes) in self.bytes_by_lane.drain() {
+            lanes.entry(lane).or_default().unreserve(bytes);
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if !self.bytes_by_lane.is_empty() {
+            let shared = self.shared.clone();
+            self.give_way(&mut shared.lanes());
+        }
     }
 }
 
 /// Marks the rows, writes the items into the log, erases the rows. A crash in between is finished
 /// by recovery, which looks whether the log has the items.
 pub async fn replay(
-    shared: &Shared,
-    jobs: &SyncSender<Job>,
+    shared: &Arc<Shared>,
+    jobs: Arc<Jobs>,
     items: Vec<ItemId>,
     at: UnixMillis,
 ) -> Result<Vec<ItemId>, StorageError> {
-    let marked = shared.terminal.run(move |db| terminal::begin_replay(db, &items)).await?;
-    if marked.is_empty() {
-        return Ok(Vec::new());
+    if shared.is_poisoned() {
+        return Err(poisoned());
     }
-    let ids: Vec<ItemId> = marked.iter().map(|item| item.item_id).collect();
-    let written = match put_back(shared, &marked, at).await {
-        Ok(payload) => submit(jobs, Kind::Moved, payload, Purpose::PutBack).await,
-        Err(error) => Err(error),
-    };
-    let (is_queued, finished) = (written.is_ok(), ids.clone());
-    shared.terminal.run(move |db| terminal::end_replay(db, &finished, is_queued)).await?;
-    written?;
-    let mut lanes = shared.lanes();
-    for item in &marked {
-        settle::count(lanes.entry(item.lane).or_default(), item.state, -1);
-    }
-    Ok(ids)
+    let shared = shared.clone();
+    // Finished even if the caller goes away: a marked row is neither a dead letter nor an item.
+    detached(async move {
+        let marked = shared.terminal.run(move |db| terminal::begin_replay(db, &items)).await?;
+        let mut replayed = Vec::new();
+        let mut failed = Ok(());
+        for part in parts(&marked, shared.settings.segment_bytes) {
+            let ids: Vec<ItemId> = part.iter().map(|item| item.item_id).collect();
+            if failed.is_ok() {
+                failed = replay_part(&shared, &jobs, part, at).await;
+            }
+            if failed.is_ok() {
+                replayed.extend(ids);
+            } else if !shared.is_poisoned() {
+                shared.terminal.end_replay(ids, false)?;
+            }
+            // If the log failed, nobody knows whether it has the items; the next start will see.
+        }
+        if replayed.is_empty() { failed.map(|()| replayed) } else { Ok(replayed) }
+    })
+    .await
+}
+
+async fn replay_part(
+    shared: &Shared,
+    jobs: &Jobs,
+    part: &[LeftItem],
+    at: UnixMillis,
+) -> Result<(), StorageError> {
+    let payload = put_back(shared, part, at).await?;
+    let left = part.iter().map(|item| item.state).collect();
+    // The sender is not kept while this waits: the committer ends when all senders are gone.
+    let answer = hand_over(&jobs.sender()?, Kind::Moved, payload, Purpose::PutBack { left })?;
+    written(answer).await?;
+    shared.terminal.end_replay(part.iter().map(|item| item.item_id).collect(), true)
+}
+
+/// Parts that fit into a segment, each with room for what encryption under another key adds.
+fn parts(items: &[LeftItem], segment_bytes: u64) -> impl Iterator<Item = &[LeftItem]> {
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |item: &&LeftItem| {
+            bytes += item.record.len() as u64;
+            bytes <= segment_bytes / 4
+        };
+        let length = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let (part, after) = rest.split_at(length);
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 async fn put_back(
@@ -170,15 +238,37 @@ pub async fn submit(
     payload: Vec<u8>,
     purpose: Purpose,
 ) -> Result<(), StorageError> {
+    written(hand_over(jobs, kind, payload, purpose)?).await
+}
+
+type Answer = oneshot::Receiver<Result<Appended, AppendError>>;
+
+fn hand_over(
+    jobs: &SyncSender<Job>,
+    kind: Kind,
+    payload: Vec<u8>,
+    purpose: Purpose,
+) -> Result<Answer, StorageError> {
     let (done, wait) = oneshot::channel();
     let full = StorageError::Io { doing: "write", cause: "too many writes are waiting".to_owned() };
     jobs.try_send(Job { kind, payload, purpose, done }).map_err(|_| full)?;
-    match wait.await {
+    Ok(wait)
+}
+
+async fn written(answer: Answer) -> Result<(), StorageError> {
+    match answer.await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(AppendError::Storage(error))) => Err(error),
         Ok(Err(other)) => Err(StorageError::Io { doing: "write", cause: other.to_string() }),
         Err(_) => Err(StorageError::Closed),
     }
+}
+
+/// Runs to its end even if nobody waits for it.
+pub async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StorageError>> + Send + 'static,
+) -> Result<T, StorageError> {
+    tokio::spawn(work).await.map_err(|_| StorageError::Closed)?
 }
 
 /// Disk reads do not belong on the executor's threads.

@@ -6,25 +6,32 @@
 //! opened again, because what is on the disk is not known.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Mutex};
 
 use holdfast_model::id::{LaneId, Seq};
+use holdfast_model::ledger::LedgerState;
 use holdfast_storage::{AppendError, Appended, StorageError};
 use tokio::sync::oneshot;
 
+use super::append::Reservation;
 use super::frame::{self, FRAME_HEAD, Frame, Header, Kind, SEQ_OFFSET};
 use super::index::{Entry, Lanes, Place};
 use super::remember::{KeyHash, RememberedAt};
 use super::segments::{Segment, Segments, io};
-use super::shared::Shared;
+use super::shared::{Shared, lock, poisoned};
 
 /// Most bytes that one sync covers. More would make the first of them wait for the last.
 const MAX_GROUP_BYTES: usize = 8 << 20;
 
 /// Most jobs of one group.
 const MAX_GROUP_JOBS: usize = 4_096;
+
+/// A frame must fit into a segment beside what that begins with, which grows with the number of
+/// lanes.
+pub fn most_of_a_commit(segment_bytes: u64) -> u64 {
+    segment_bytes / 2
+}
 
 pub struct Job {
     pub kind: Kind,
@@ -35,17 +42,44 @@ pub struct Job {
     pub done: oneshot::Sender<Result<Appended, AppendError>>,
 }
 
+/// The way to the committer, until it is closed.
+pub struct Jobs(Mutex<Option<SyncSender<Job>>>);
+
+impl Jobs {
+    pub fn new(jobs: SyncSender<Job>) -> Self {
+        Self(Mutex::new(Some(jobs)))
+    }
+
+    pub fn sender(&self) -> Result<SyncSender<Job>, StorageError> {
+        lock(&self.0).clone().ok_or(StorageError::Closed)
+    }
+
+    /// The committer ends when it has done what waits.
+    pub fn close(&self) {
+        lock(&self.0).take();
+    }
+}
+
 pub enum Purpose {
-    /// New items; the key of the request they came with.
-    New { key: Option<KeyHash> },
+    /// New items: the key of the request they came with, and their room in the quotas.
+    New { key: Option<KeyHash>, room: Reservation },
     /// Copies of waiting items, with the place each was copied from.
     Relocate { from: Vec<Place> },
-    /// Items that had left the queue.
-    PutBack,
+    /// Items that had left the queue, with the state that each was in.
+    PutBack { left: Vec<LedgerState> },
     /// Which items may have arrived.
     Mark,
     /// Copies of remembered requests, with the segment they were in.
     CarryRemembered { from: u32 },
+}
+
+/// Which part of the disk a new segment may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// New items, and those put back: what is left beside the reserve.
+    Unreserved,
+    /// Intents, and copying onward: that must not lack the room it is to make.
+    Reserve,
 }
 
 /// A job whose frame is in the buffer.
@@ -63,23 +97,31 @@ pub struct Committer {
     buffer: Vec<u8>,
     placed: Vec<Placed>,
     keys: HashSet<KeyHash>,
+    /// Whether the last segment is of this start: each start has a data key of its own. It begins
+    /// one when it has something to write, so that starting needs no room on a disk that is full.
+    has_begun: bool,
 }
 
 impl Committer {
     pub fn new(shared: Arc<Shared>, next_seq: u64) -> Self {
-        Self { shared, next_seq, buffer: Vec::new(), placed: Vec::new(), keys: HashSet::new() }
+        Self {
+            shared,
+            next_seq,
+            buffer: Vec::new(),
+            placed: Vec::new(),
+            keys: HashSet::new(),
+            has_begun: false,
+        }
     }
 
     pub fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
-            let mut bytes = 0;
+            let mut bytes = first.payload.len();
             self.take(first);
-            for job in jobs.try_iter().take(MAX_GROUP_JOBS) {
+            while bytes < MAX_GROUP_BYTES && self.placed.len() < MAX_GROUP_JOBS {
+                let Ok(job) = jobs.try_recv() else { break };
                 bytes += job.payload.len();
                 self.take(job);
-                if bytes >= MAX_GROUP_BYTES {
-                    break;
-                }
             }
             self.flush();
         }
@@ -87,10 +129,7 @@ impl Committer {
 
     /// Puts the job's frame into the buffer, or answers it at once.
     fn take(&mut self, mut job: Job) {
-        if self.shared.poisoned.load(Ordering::Acquire) {
-            return fail(job, StorageError::Closed.into());
-        }
-        if let Purpose::New { key: Some(key) } = &job.purpose {
+        if let Purpose::New { key: Some(key), .. } = &job.purpose {
             if self.keys.contains(key) {
                 // The same request twice in one group: the second is a repetition once the first
                 // is durable.
@@ -100,14 +139,17 @@ impl Committer {
                 let _ = job.done.send(remembered.map(Appended::Repeated).map_err(Into::into));
                 return;
             }
-            self.keys.insert(*key);
         }
         let segment = match self.room_for(FRAME_HEAD + job.payload.len(), &job.purpose) {
             Ok(segment) => segment,
             Err(error) => return fail(job, error),
         };
+        // Not before: making room may have ended the group, and with it what it knew.
+        if let Purpose::New { key: Some(key), .. } = &job.purpose {
+            self.keys.insert(*key);
+        }
         let first = Seq(self.next_seq);
-        if matches!(job.purpose, Purpose::New { .. } | Purpose::PutBack) {
+        if matches!(job.purpose, Purpose::New { .. } | Purpose::PutBack { .. }) {
             self.number_items(&mut job);
         }
         let synced = self.end_of(segment);
@@ -133,21 +175,31 @@ impl Committer {
         }
     }
 
-    /// The current segment, or a new one if the frame does not fit.
+    /// The current segment, or a new one if the frame does not fit. None once the log has failed.
     fn room_for(&mut self, bytes: usize, purpose: &Purpose) -> Result<u32, AppendError> {
+        let segment_bytes = self.shared.settings.segment_bytes;
         let current = self.shared.segments().current();
-        if let Some(current) = current {
+        if let Some(current) = current.filter(|_| self.has_begun) {
             let end = self.end_of(current) + self.buffer.len() as u64;
-            if end + bytes as u64 <= self.shared.settings.segment_bytes {
+            if end + bytes as u64 <= segment_bytes && !self.shared.is_poisoned() {
                 return Ok(current);
             }
             self.flush();
         }
-        let may_use_reserve = !matches!(purpose, Purpose::New { .. });
-        self.begin_segment(may_use_reserve)
+        if self.shared.is_poisoned() {
+            return Err(poisoned().into());
+        }
+        let segment = self.begin_segment(match purpose {
+            Purpose::New { .. } | Purpose::PutBack { .. } => Room::Unreserved,
+            _ => Room::Reserve,
+        })?;
+        if self.end_of(segment) + bytes as u64 > segment_bytes {
+            return Err(too_large(bytes).into());
+        }
+        Ok(segment)
     }
 
-    pub fn begin_segment(&mut self, may_use_reserve: bool) -> Result<u32, AppendError> {
+    fn begin_segment(&mut self, room: Room) -> Result<u32, AppendError> {
         let shared = self.shared.clone();
         let settings = &shared.settings;
         let (number, ends) = {
@@ -160,8 +212,11 @@ impl Committer {
             StorageError::Refused { what: "segment", id: u32::MAX.to_string(), why }
         })?;
         let count = ends.len() as u64;
-        let limit = settings.max_bytes - if may_use_reserve { 0 } else { settings.reserve_bytes };
-        if (count + 1) * settings.segment_bytes > limit {
+        let most = match room {
+            Room::Unreserved => settings.max_bytes.saturating_sub(settings.reserve_bytes),
+            Room::Reserve => settings.max_bytes,
+        };
+        if (count + 1) * settings.segment_bytes > most {
             return Err(AppendError::DiskFull);
         }
         let header = Header {
@@ -177,10 +232,7 @@ impl Committer {
         let head = Frame { kind: Kind::Header, synced: 0, payload: &payload };
         frame::write_frame(&mut frame, number, head);
         super::attempts::repeat(&shared.lanes(), number, settings.segment_bytes, &mut frame);
-        let file = shared.new_file(number, &frame).map_err(|e| {
-            tracing::error!(error = %e, "failed to begin a segment");
-            AppendError::Storage(io("begin a segment")(e))
-        })?;
+        let file = shared.new_file(number, &frame, room)?;
         let segment = Segment {
             file,
             cipher: shared.cipher.clone(),
@@ -191,6 +243,7 @@ impl Committer {
             remembered: 0,
         };
         shared.segments().all.insert(number, segment);
+        self.has_begun = true;
         // A spare was used, and what was the current segment may be worth copying onward.
         shared.housekeeping.notify();
         Ok(number)
@@ -208,8 +261,7 @@ impl Committer {
         match written {
             Ok(()) => self.shared.committed(placed),
             Err(error) => {
-                tracing::error!(%error, "the outbox log failed; nothing is acknowledged until a restart");
-                self.shared.poisoned.store(true, Ordering::Release);
+                self.shared.poison("write the outbox log", &error);
                 let error = io("write the outbox log")(error);
                 placed.into_iter().for_each(|placed| fail(placed.job, error.clone().into()));
             }
@@ -234,17 +286,19 @@ impl Committer {
 impl Shared {
     /// A group is durable: its items can be found, and whoever waits hears of it. The locks are
     /// taken once for all of it.
-    fn committed(&self, group: Vec<Placed>) {
+    fn committed(&self, mut group: Vec<Placed>) {
         {
             let mut lanes = self.lanes();
             let mut segments = self.segments();
             let mut woken = BTreeSet::new();
-            for Placed { job, segment, offset, .. } in &group {
-                let counts = matches!(job.purpose, Purpose::New { .. });
+            for Placed { job, segment, offset, .. } in &mut group {
+                if let Purpose::New { room, .. } = &mut job.purpose {
+                    room.give_way(&mut lanes);
+                }
                 match &job.purpose {
-                    Purpose::New { .. } | Purpose::PutBack => {
+                    Purpose::New { .. } | Purpose::PutBack { .. } => {
                         let place = (*segment, *offset);
-                        index_new(&mut lanes, &mut segments, job, place, counts, &mut woken);
+                        index_new(&mut lanes, &mut segments, job, place, &mut woken);
                     }
                     Purpose::Relocate { from } => {
                         relocate(&mut lanes, &mut segments, job, (*segment, *offset), from);
@@ -262,7 +316,7 @@ impl Shared {
         for Placed { job, segment, offset, first } in group {
             let at = RememberedAt { segment, offset: offset as u32 };
             match &job.purpose {
-                Purpose::New { key: Some(key) } => self.remember(*key, at, &job.payload),
+                Purpose::New { key: Some(key), .. } => self.remember(*key, at, &job.payload),
                 Purpose::CarryRemembered { from } => {
                     self.carry_remembered(*from, segment, at.offset, &job.payload);
                 }
@@ -279,10 +333,13 @@ fn index_new(
     segments: &mut Segments,
     job: &Job,
     (segment, offset): (u32, u64),
-    count_as_accepted: bool,
     woken: &mut BTreeSet<LaneId>,
 ) {
-    for (record, at) in records(job.kind, &job.payload) {
+    let left: &[LedgerState] = match &job.purpose {
+        Purpose::PutBack { left } => left,
+        _ => &[],
+    };
+    for (number, (record, at)) in records(job.kind, &job.payload).enumerate() {
         let place = place_of(segment, offset, at.start, at.len());
         let lane = lanes.entry(record.head.lane).or_default();
         let group = lane.group_number(record.group);
@@ -294,9 +351,10 @@ fn index_new(
             group,
         );
         lane.insert(entry, record.head.not_before);
-        if count_as_accepted {
-            lane.totals.accepted += 1;
-            lane.unreserve(u64::from(place.length));
+        // An item that comes back was accepted long ago, and is in the queue instead of elsewhere.
+        match left.get(number) {
+            Some(state) => super::settle::count(lane, *state, -1),
+            None => lane.totals.accepted += 1,
         }
         segments.gained(place);
         woken.insert(record.head.lane);
@@ -349,6 +407,14 @@ pub fn records(
 
 fn record_length(bytes: &[u8]) -> Option<usize> {
     frame::Reader(bytes).u32().map(|length| length as usize + 4)
+}
+
+fn too_large(bytes: usize) -> StorageError {
+    StorageError::Refused {
+        what: "frame",
+        id: format!("of {bytes} bytes"),
+        why: "it does not fit into a segment".to_owned(),
+    }
 }
 
 fn fail(job: Job, error: AppendError) {

@@ -1,6 +1,7 @@
 //! The background thread: spare files, dead segments, and copying onward what is left of segments
 //! that are mostly dead, so that a lane that is held for weeks does not pin the disk of others.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -12,13 +13,14 @@ use super::committer::{Job, Purpose, records};
 use super::frame::{FRAME_HEAD, Kind, read_frame, write_item, write_remembered};
 use super::index::{Entry, Place};
 use super::remember::{carried, read_prefix};
-use super::segments::{file_name, io};
+use super::segments::{file_name, io, make};
 use super::shared::Shared;
+use crate::disk::Disk;
 use holdfast_model::item::BatchGroup;
 
 /// Items are copied in frames of this size, so that an append that comes in between waits for a
-/// small write only.
-const COPY_BYTES: usize = 256 << 10;
+/// small write only. Smaller where segments are, so that they fit.
+const COPY_BYTES: u64 = 256 << 10;
 
 pub fn run(shared: &Arc<Shared>, jobs: &SyncSender<Job>) {
     while shared.housekeeping.wait() {
@@ -39,27 +41,55 @@ fn keep_house(shared: &Shared, jobs: &SyncSender<Job>) -> Result<(), StorageErro
     Ok(())
 }
 
+/// A segment is gone only when its name is durably gone: as long as a restart might find it, what
+/// is in it must be remembered as settled.
 fn recycle_dead(shared: &Shared) -> Result<(), StorageError> {
-    let dead = shared.segments().take_dead();
+    let dead = shared.segments().dead();
     for number in dead {
-        shared.spares().recycle(&file_name(number)).map_err(io("recycle a segment"))?;
+        let spare = shared.spares().name_for_recycled();
+        let spare = release_file(&*shared.disk, &file_name(number), spare);
+        let spare = spare.map_err(io("recycle a segment"))?;
+        shared.segments().all.remove(&number);
+        spare.into_iter().for_each(|name| shared.spares().add(name));
     }
     Ok(())
 }
 
+/// Renames the file to a spare, or removes it. If an earlier call did that but failed to make it
+/// durable, only that is left to do, and the file is not used: what its name is, is not known.
+fn release_file(
+    disk: &dyn Disk,
+    file: &str,
+    spare: Option<String>,
+) -> std::io::Result<Option<String>> {
+    let released = match &spare {
+        Some(spare) => disk.rename(file, spare),
+        None => disk.remove(file),
+    };
+    let spare = match released {
+        Ok(()) => spare,
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    disk.sync_dir()?;
+    Ok(spare)
+}
+
 /// The file is written without the lock, which the committer may want meanwhile.
 fn make_spare(shared: &Shared) -> Result<(), StorageError> {
-    let has_room = {
-        let used = (shared.segments().all.len() as u64 + 1) * shared.settings.segment_bytes;
-        used < shared.settings.max_bytes
-    };
-    if !has_room || !shared.spares().is_wanting() {
+    let settings = &shared.settings;
+    let used = (shared.segments().all.len() as u64 + 1) * settings.segment_bytes;
+    if used >= settings.max_bytes {
         return Ok(());
     }
-    let name = shared.spares().next_name();
-    let made = shared.disk.create_zeroed(&name, shared.settings.segment_bytes);
-    made.map_err(io("prepare a segment"))?;
-    shared.spares().add(name);
+    let free = shared.disk.free_bytes().map_err(io("look at the disk's free space"))?;
+    let has_room = free >= settings.segment_bytes.saturating_add(settings.reserve_bytes);
+    while shared.spares().is_wanting(has_room) {
+        let name = shared.spares().next_name();
+        let made = make(&*shared.disk, &name, settings.segment_bytes);
+        made.map_err(io("prepare a segment"))?;
+        shared.spares().add(name);
+    }
     Ok(())
 }
 
@@ -68,8 +98,15 @@ fn copy_onward(shared: &Shared, jobs: &SyncSender<Job>, victim: u32) -> Result<(
     let end = shared.segments().all.get(&victim).map_or(0, |segment| segment.end);
     let mut bytes = vec![0; usize::try_from(end).unwrap_or(0)];
     file.read_exact_at(&mut bytes, 0).map_err(io("read a segment"))?;
-    let mut copy =
-        Copy { shared, jobs, victim, items: Vec::new(), from: Vec::new(), remembered: Vec::new() };
+    let mut copy = Copy {
+        shared,
+        jobs,
+        victim,
+        most: COPY_BYTES.min(shared.settings.segment_bytes / 8) as usize,
+        items: Vec::new(),
+        from: Vec::new(),
+        remembered: Vec::new(),
+    };
     let mut at = 0;
     while let Some(frame) = bytes.get(at..).and_then(|b| read_frame(b, victim)) {
         let payload = frame.payload;
@@ -94,6 +131,8 @@ struct Copy<'a> {
     shared: &'a Shared,
     jobs: &'a SyncSender<Job>,
     victim: u32,
+    /// Bytes after which a frame is written.
+    most: usize,
     items: Vec<u8>,
     from: Vec<Place>,
     remembered: Vec<u8>,
@@ -122,7 +161,7 @@ impl Copy<'_> {
                 )?;
                 self.from.push(place);
             }
-            if self.items.len() >= COPY_BYTES {
+            if self.items.len() >= self.most {
                 self.flush_items()?;
             }
         }
@@ -150,7 +189,7 @@ impl Copy<'_> {
         cipher.open(&aad, record.nonce, &mut record.ciphertext)?;
         record.nonce = self.shared.cipher.seal(&aad, &mut record.ciphertext)?;
         write_remembered(&mut self.remembered, &record);
-        if self.remembered.len() >= COPY_BYTES { self.flush_remembered() } else { Ok(()) }
+        if self.remembered.len() >= self.most { self.flush_remembered() } else { Ok(()) }
     }
 
     fn flush_items(&mut self) -> Result<(), StorageError> {

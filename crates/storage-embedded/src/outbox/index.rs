@@ -13,6 +13,8 @@ use holdfast_storage::{LaneCounts, LanePeek, LeaseAsk, WakeFn};
 
 use super::runs::SeqRuns;
 
+const HOUR_S: u32 = 3_600;
+
 /// A waiting item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -52,7 +54,6 @@ impl Entry {
     }
 
     fn bucket(&self) -> (u32, u16) {
-        const HOUR_S: u32 = 3_600;
         (self.expires_at_s / HOUR_S, self.group)
     }
 
@@ -256,21 +257,26 @@ impl LaneIndex {
         self.attempted.extend(&deferred);
     }
 
-    /// Leases waiting items whose deadline has come, so that they can be settled as expired.
-    pub fn take_due(&mut self, due: UnixSeconds, limit: u32) -> Vec<Entry> {
+    /// Leases waiting items whose deadline has come, so that they can be settled as expired. With
+    /// each the time it was deferred to.
+    pub fn take_due(&mut self, due: UnixSeconds, limit: u32) -> Vec<(Entry, Option<UnixMillis>)> {
         let due_s = u32::try_from(due.0.max(0)).unwrap_or(u32::MAX);
         let limit = limit as usize;
         let mut taken = Vec::new();
-        for bucket in self.ready.values_mut() {
-            // Buckets are in order of their hour: the first that has nothing due is the last.
-            if bucket.expires_from_s > due_s || taken.len() >= limit {
+        // Buckets of one hour are in order of their group, and so not of their deadlines.
+        for bucket in self.ready.range_mut(..=(due_s / HOUR_S, u16::MAX)).map(|(_, bucket)| bucket)
+        {
+            if taken.len() >= limit {
                 break;
+            }
+            if bucket.expires_from_s > due_s {
+                continue;
             }
             let mut left_from_s = u32::MAX;
             bucket.entries.retain(|entry| {
                 let is_due = entry.expires_at_s <= due_s && taken.len() < limit;
                 if is_due {
-                    taken.push(*entry);
+                    taken.push((*entry, None));
                 } else {
                     left_from_s = left_from_s.min(entry.expires_at_s);
                 }
@@ -281,15 +287,13 @@ impl LaneIndex {
         self.ready.retain(|_, bucket| !bucket.entries.is_empty());
         self.ready_items -= taken.len() as u64;
         let room = limit - taken.len();
-        let deferred: Vec<(i64, Seq)> = self
-            .deferred
-            .iter()
-            .filter(|(_, entry)| entry.expires_at_s <= due_s)
-            .map(|(key, _)| *key)
-            .take(room)
-            .collect();
-        taken.extend(deferred.iter().filter_map(|key| self.deferred.remove(key)));
-        self.in_flight.extend(taken.iter().map(|entry| (entry.seq, *entry)));
+        let deferred = self.deferred.iter().filter(|(_, entry)| entry.expires_at_s <= due_s);
+        let deferred: Vec<(i64, Seq)> = deferred.map(|(key, _)| *key).take(room).collect();
+        for key in deferred {
+            let entry = self.deferred.remove(&key);
+            taken.extend(entry.map(|entry| (entry, Some(UnixMillis(key.0)))));
+        }
+        self.in_flight.extend(taken.iter().map(|(entry, _)| (entry.seq, *entry)));
         taken
     }
 

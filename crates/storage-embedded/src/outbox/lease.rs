@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holdfast_model::id::LaneId;
+use holdfast_model::id::{LaneId, Seq};
 use holdfast_model::item::{ItemMeta, LeasedItem};
 use holdfast_storage::{Lease, LeaseAsk, StorageError};
 
@@ -36,19 +36,29 @@ pub async fn lease(
     if entries.is_empty() {
         return Ok(Lease::default());
     }
-    let reader = shared.clone();
-    let leased = entries.clone();
-    match blocking(move || read_items(&reader, lane, &leased)).await {
-        Ok(mut items) => {
-            for item in &mut items {
-                item.meta.intent_recorded = attempted.contains(item.meta.seq);
-            }
-            Ok(Lease { group, items })
-        }
-        Err(error) => {
-            let seqs: Vec<_> = entries.iter().map(|entry| entry.seq).collect();
-            shared.release(lane, &seqs, None);
-            Err(error)
+    let mut unclaimed = Unclaimed { shared: &shared, lane, entries };
+    let (reader, leased) = (shared.clone(), unclaimed.entries.clone());
+    let mut items = blocking(move || read_items(&reader, lane, &leased)).await?;
+    unclaimed.entries.clear();
+    for item in &mut items {
+        item.meta.intent_recorded = attempted.contains(item.meta.seq);
+    }
+    Ok(Lease { group, items })
+}
+
+/// Items that were taken but not yet handed out. They go back if they cannot be read, and if the
+/// caller goes away.
+struct Unclaimed<'a> {
+    shared: &'a Shared,
+    lane: LaneId,
+    entries: Vec<Entry>,
+}
+
+impl Drop for Unclaimed<'_> {
+    fn drop(&mut self) {
+        if !self.entries.is_empty() {
+            let seqs: Vec<_> = self.entries.iter().map(|entry| entry.seq).collect();
+            self.shared.release(self.lane, &seqs, None);
         }
     }
 }
@@ -60,16 +70,18 @@ fn read_items(
 ) -> Result<Vec<LeasedItem>, StorageError> {
     let mut items = Vec::with_capacity(entries.len());
     for run in runs(entries) {
-        // A segment may have been copied onward and used again since its entries were read; then
-        // each is looked up anew.
-        let bytes = read_run(shared, run).unwrap_or_default();
+        let bytes = read_run(shared, run);
         let first = run[0].at.offset;
         for entry in run {
             let at = (entry.at.offset - first) as usize;
-            let record = bytes.get(at..at + entry.at.length as usize).unwrap_or_default();
-            let item = match decode(shared, lane, entry, record) {
+            let record = bytes.as_ref().map_err(Clone::clone).and_then(|bytes| {
+                bytes.get(at..at + entry.at.length as usize).ok_or_else(damaged_record)
+            });
+            let item = match record.and_then(|record| decode(shared, lane, entry, record)) {
                 Ok(item) => item,
-                Err(error) => read_again(shared, lane, entry).map_err(|_| error)?,
+                // The segment may have been copied onward and used again since its entries were
+                // read; then each is looked up anew.
+                Err(error) => read_again(shared, lane, entry).unwrap_or(Err(error))?,
             };
             items.push(item);
         }
@@ -113,10 +125,43 @@ pub fn read_record(shared: &Shared, place: Place) -> Result<Vec<u8>, StorageErro
     Ok(bytes)
 }
 
-fn read_again(shared: &Shared, lane: LaneId, entry: &Entry) -> Result<LeasedItem, StorageError> {
+/// `None` if the item is where it was.
+fn read_again(
+    shared: &Shared,
+    lane: LaneId,
+    entry: &Entry,
+) -> Option<Result<LeasedItem, StorageError>> {
     let now = shared.lanes().get(&lane).and_then(|index| index.in_flight(entry.seq));
-    let now = now.filter(|now| now.at != entry.at).ok_or_else(damaged_record)?;
-    decode(shared, lane, &now, &read_record(shared, now.at)?)
+    let now = now.filter(|now| now.at != entry.at)?;
+    Some(read_record(shared, now.at).and_then(|record| decode(shared, lane, &now, &record)))
+}
+
+/// The record of a leased item, and which key it is encrypted under.
+pub struct Leased {
+    pub record: Vec<u8>,
+    pub key_id: u32,
+}
+
+/// `None` if the item is not leased (any more).
+pub fn read_leased(
+    shared: &Shared,
+    lane: LaneId,
+    seq: Seq,
+) -> Result<Option<Leased>, StorageError> {
+    let place = || shared.lanes().get(&lane).and_then(|index| index.in_flight(seq)).map(|e| e.at);
+    let mut at = place();
+    while let Some(was) = at {
+        let key_id = shared.segments().reader(was.segment).map(|(_, _, key_id)| key_id);
+        let record = read_record(shared, was);
+        // It may have been copied onward while it was read, and its segment used again. If it was
+        // not, then what was read is what is there.
+        at = place();
+        if at == Some(was) {
+            let key_id = key_id.ok_or_else(damaged_record)?;
+            return Ok(Some(Leased { record: record?, key_id }));
+        }
+    }
+    Ok(None)
 }
 
 fn decode(

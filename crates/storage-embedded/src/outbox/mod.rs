@@ -2,9 +2,9 @@
 //!
 //! A segmented log of our own, because that is what this program exists for: `frame` is its bytes,
 //! `committer` the one thread that writes it, `index` where every waiting item is, `attempts` which
-//! of them may have arrived already, `terminal` the rows of what left the queue, `recover` how all of
-//! it is found again, `housekeeping` what goes on in the background, `remember` the idempotency keys.
-//! This file puts them together.
+//! of them may have arrived already, `terminal` the rows of what left the queue and `ledger` the
+//! thread that writes them, `recover` how all of it is found again, `housekeeping` what goes on in
+//! the background, `remember` the idempotency keys. This file puts them together.
 
 mod append;
 mod attempts;
@@ -16,6 +16,7 @@ mod housekeeping;
 mod index;
 mod inspect;
 mod lease;
+mod ledger;
 mod recover;
 mod remember;
 mod runs;
@@ -25,7 +26,7 @@ mod shared;
 mod terminal;
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -43,10 +44,10 @@ pub use inspect::{Inspected, inspect};
 
 use crate::disk::{Disk, RealDisk};
 use cipher::Cipher;
-use committer::{Committer, Job};
+use committer::{Committer, Jobs};
+use ledger::TerminalStore;
 use segments::{Spares, io};
 use shared::{Parts, Shared};
-use terminal::TerminalStore;
 
 /// Most commits that wait for the disk. Each holds a request open, so more would only mean more
 /// memory and later answers; beyond it callers are told to come back.
@@ -77,7 +78,7 @@ impl OutboxSettings {
 
 pub struct EmbeddedOutbox {
     shared: Arc<Shared>,
-    jobs: Mutex<Option<SyncSender<Job>>>,
+    jobs: Arc<Jobs>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -110,7 +111,7 @@ impl EmbeddedOutbox {
         }
         let mut lanes = found.lanes;
         settle::refresh_totals(&terminal, &mut lanes)?;
-        let spares = Spares::new(disk.clone(), settings.segment_bytes, found.spares);
+        let spares = Spares::left_over(&*disk, settings.segment_bytes, found.spares);
         let shared = Arc::new(Shared::new(Parts {
             settings,
             disk,
@@ -132,13 +133,7 @@ impl EmbeddedOutbox {
 
     fn start(shared: Arc<Shared>, next_seq: u64) -> Result<Self, StorageError> {
         let (jobs, todo) = sync_channel(MAX_WAITING_COMMITS);
-        let mut committer = Committer::new(shared.clone(), next_seq);
-        // A segment of this start's own: each has one data key. The reserve may be used, because
-        // even a full outbox must be able to open.
-        committer.begin_segment(true).map_err(|e| match e {
-            AppendError::Storage(error) => error,
-            other => StorageError::Io { doing: "begin a segment", cause: other.to_string() },
-        })?;
+        let committer = Committer::new(shared.clone(), next_seq);
         let start = |e: std::io::Error| io("start a thread")(e);
         let write = std::thread::Builder::new().name("committer".to_owned());
         let write = write.spawn(move || committer.run(&todo)).map_err(start)?;
@@ -147,12 +142,7 @@ impl EmbeddedOutbox {
         let tidy = tidy.spawn(move || housekeeping::run(&house, &house_jobs)).map_err(start)?;
         shared.housekeeping.notify();
         // Ended in this order: housekeeping uses the committer.
-        Ok(Self { shared, jobs: Mutex::new(Some(jobs)), threads: Mutex::new(vec![tidy, write]) })
-    }
-
-    fn jobs(&self) -> Result<SyncSender<Job>, StorageError> {
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        jobs.clone().ok_or(StorageError::Closed)
+        Ok(Self { shared, jobs: Arc::new(Jobs::new(jobs)), threads: Mutex::new(vec![tidy, write]) })
     }
 
     /// Erases records past their retention. What the log still needs stays.
@@ -166,7 +156,7 @@ impl EmbeddedOutbox {
 
     fn stop(&self) {
         self.shared.housekeeping.stop();
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.jobs.close();
         let threads: Vec<_> =
             self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
         for thread in threads {
@@ -179,13 +169,15 @@ impl EmbeddedOutbox {
 impl Drop for EmbeddedOutbox {
     fn drop(&mut self) {
         self.stop();
+        // What was begun and that nobody waits for may still hold on to it.
+        self.shared.terminal.close();
     }
 }
 
 #[async_trait]
 impl Outbox for EmbeddedOutbox {
     async fn append(&self, commit: Commit) -> Result<Appended, AppendError> {
-        append::append(&self.shared, &self.jobs()?, commit).await
+        append::append(&self.shared, &self.jobs.sender()?, commit).await
     }
 
     async fn remembered(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StorageError> {
@@ -207,12 +199,12 @@ impl Outbox for EmbeddedOutbox {
     }
 
     async fn record_intent(&self, lane: LaneId, items: &[Seq]) -> Result<(), StorageError> {
-        attempts::record(&self.shared, &self.jobs()?, lane, items).await
+        attempts::record(&self.shared, &self.jobs.sender()?, lane, items).await
     }
 
     fn withdraw_intent(&self, lane: LaneId, items: &[Seq]) {
         // Once closed there is no request that could have been refused.
-        if let Ok(jobs) = self.jobs() {
+        if let Ok(jobs) = self.jobs.sender() {
             attempts::withdraw(&self.shared, &jobs, lane, items);
         }
     }
@@ -264,7 +256,7 @@ impl Outbox for EmbeddedOutbox {
     }
 
     async fn replay(&self, items: &[ItemId], at: UnixMillis) -> Result<Vec<ItemId>, StorageError> {
-        append::replay(&self.shared, &self.jobs()?, items.to_vec(), at).await
+        append::replay(&self.shared, self.jobs.clone(), items.to_vec(), at).await
     }
 
     async fn unknown_items(&self, lane: LaneId, limit: u32) -> Result<Vec<Seq>, StorageError> {

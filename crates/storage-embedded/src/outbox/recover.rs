@@ -21,10 +21,11 @@ use super::committer::records;
 use super::frame::{Frame, Header, Kind, read_remembered};
 use super::frames::{FrameAt, Frames, damaged, read_header};
 use super::index::{Entry, Lanes, Place};
+use super::ledger::TerminalStore;
 use super::remember::{KeyHash, RememberedAt, read_prefix, skip};
 use super::runs::SeqRuns;
-use super::segments::{Segment, Segments, file_name, io, number_of};
-use super::terminal::{self, Recovered, TerminalStore};
+use super::segments::{Segment, Segments, Spares, file_name, io, number_of, write_again};
+use super::terminal::{self, Recovered};
 use crate::disk::{Disk, DiskFile};
 
 /// What the log said.
@@ -33,6 +34,8 @@ pub struct Found {
     pub segments: Segments,
     pub remembered: Vec<(KeyHash, RememberedAt, UnixMillis)>,
     pub next_seq: u64,
+    /// Where in the last segment what was last synced begins.
+    pub last_group: u64,
     pub spares: Vec<String>,
     /// Items that were being put back, and whether the log has them again.
     pub replayed: Vec<(ItemId, bool)>,
@@ -43,7 +46,18 @@ pub fn recover(
     keys: &dyn DataKeys,
     terminal: &TerminalStore,
 ) -> Result<Found, StorageError> {
-    recover_with(disk, keys, |from| terminal.run_blocking(move |db| terminal::recover(db, from)))
+    // A name that an earlier start changed may not be durable. What is written from now on relies
+    // on it: a spare that could be a segment again after a power loss must not be written to.
+    disk.sync_dir().map_err(io("sync the outbox directory"))?;
+    let found = recover_with(disk, keys, |from| {
+        terminal.run_blocking(move |db| terminal::recover(db, from))
+    })?;
+    // What was read may be in memory only, if the sync of the last group failed before a restart.
+    // From now on it counts, and the next segment will say where this one ended.
+    if let Some((_, last)) = found.segments.all.last_key_value() {
+        write_again(&*last.file, found.last_group, last.end).map_err(io("sync the outbox log"))?;
+    }
+    Ok(found)
 }
 
 /// The same with the terminal rows from elsewhere; what is asked for is those from an item on.
@@ -55,7 +69,7 @@ pub fn recover_with(
     let names = disk.list().map_err(io("list the outbox"))?;
     let mut numbers: Vec<u32> = names.iter().filter_map(|name| number_of(name)).collect();
     numbers.sort_unstable();
-    let spares = names.into_iter().filter(|name| name.starts_with("spare-")).collect();
+    let spares = names.into_iter().filter(|name| Spares::is_spare(name)).collect();
 
     let (oldest_waiting, ends) = match numbers.last() {
         Some(last) => {
@@ -65,8 +79,8 @@ pub fn recover_with(
         None => (0, Vec::new()),
     };
     let mut scan = Scan::new(rows(Seq(oldest_waiting))?, oldest_waiting, ends);
-    for (position, number) in numbers.iter().enumerate() {
-        scan.segment(disk, keys, *number, position + 1 == numbers.len())?;
+    for number in numbers {
+        scan.segment(disk, keys, number)?;
     }
     Ok(scan.finish(spares))
 }
@@ -95,6 +109,8 @@ struct Scan {
     ciphers: HashMap<u32, Arc<Cipher>>,
     /// Where segments ended when the last one was begun.
     ends: HashMap<u32, u64>,
+    /// What was durable when the last frame that was read was written.
+    last_group: u64,
     window: Vec<u8>,
 }
 
@@ -112,6 +128,7 @@ impl Scan {
             attempted: HashMap::new(),
             ciphers: HashMap::new(),
             ends: ends.into_iter().collect(),
+            last_group: 0,
             window: Vec::new(),
         }
     }
@@ -121,7 +138,6 @@ impl Scan {
         disk: &dyn Disk,
         keys: &dyn DataKeys,
         number: u32,
-        is_last: bool,
     ) -> Result<(), StorageError> {
         let file = open(disk, number)?;
         let header = read_header(&*file, number)?;
@@ -140,11 +156,6 @@ impl Scan {
         self.segments.all.insert(number, segment);
         let known_end = self.ends.get(&number).copied();
         let end = self.frames(number, &*file, known_end)?;
-        if is_last {
-            // What was read may be in memory only, if the sync of its last frames failed before a
-            // restart. The next segment will say where this one ended, so that must be durable.
-            file.sync().map_err(io("sync the outbox log"))?;
-        }
         if let Some(segment) = self.segments.all.get_mut(&number) {
             segment.end = end;
         }
@@ -173,7 +184,9 @@ impl Scan {
     ) -> Result<u64, StorageError> {
         let mut window = std::mem::take(&mut self.window);
         let mut frames = Frames::new(file, number, &mut window)?;
-        while let Some(FrameAt { frame: Frame { kind, payload, .. }, offset }) = frames.next()? {
+        while let Some(FrameAt { frame, offset }) = frames.next()? {
+            let Frame { kind, synced, payload } = frame;
+            self.last_group = u64::from(synced);
             let is_whole = match kind {
                 // Each segment begins with all marks that count.
                 Kind::Header => {
@@ -300,6 +313,7 @@ impl Scan {
             segments: self.segments,
             remembered: self.remembered,
             next_seq: self.next_seq,
+            last_group: self.last_group,
             spares,
             replayed,
         }

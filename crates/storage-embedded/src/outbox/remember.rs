@@ -99,8 +99,12 @@ impl Memory {
         at: RememberedAt,
         when: UnixMillis,
     ) -> Option<RememberedAt> {
-        self.in_order.push_back((when.0, key));
-        self.known.insert(key, (at, when.0)).map(|(before, _)| before)
+        let before = self.known.insert(key, (at, when.0));
+        // One that is only somewhere else now keeps its place in the order.
+        if before.is_none_or(|(_, before)| before != when.0) {
+            self.in_order.push_back((when.0, key));
+        }
+        before.map(|(before, _)| before)
     }
 
     pub fn get(&self, key: &KeyHash) -> Option<RememberedAt> {

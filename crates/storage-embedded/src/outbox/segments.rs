@@ -1,12 +1,13 @@
 //! The segments that exist, and how much of each is still needed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use holdfast_storage::StorageError;
 
 use super::cipher::Cipher;
 use super::index::Place;
+use super::shared::lock;
 use crate::disk::{Disk, DiskFile};
 
 pub struct Segment {
@@ -68,19 +69,11 @@ impl Segments {
         }
     }
 
-    /// Takes out the sealed segments that nothing needs.
-    pub fn take_dead(&mut self) -> Vec<u32> {
+    /// The sealed segments that nothing needs.
+    pub fn dead(&self) -> Vec<u32> {
         let current = self.current();
-        let dead: Vec<u32> = self
-            .all
-            .iter()
-            .filter(|(number, segment)| Some(**number) != current && segment.is_dead())
-            .map(|(number, _)| *number)
-            .collect();
-        for number in &dead {
-            self.all.remove(number);
-        }
-        dead
+        let dead = self.all.iter().filter(|(n, s)| Some(**n) != current && s.is_dead());
+        dead.map(|(number, _)| *number).collect()
     }
 
     /// The sealed segment that is best copied onward.
@@ -105,56 +98,120 @@ impl Segments {
     }
 }
 
-/// A file to become the next segment: made in the background, because writing 64 MiB of zeros in
+/// Files to become the next segments: made in the background, because writing 64 MiB of zeros in
 /// the way of an append would stall it.
 pub struct Spares {
-    disk: Arc<dyn Disk>,
     segment_bytes: u64,
     made: u64,
     ready: Vec<String>,
 }
 
 /// More spare files than this are deleted rather than kept.
-const MAX_SPARES: usize = 2;
+const MAX_SPARES: usize = 3;
+
+/// Spare files that new items may not use. So when the disk is full there is still a segment to
+/// copy onward into, which is what makes room.
+const KEPT_SPARES: usize = 1;
+
+const SPARE_PREFIX: &str = "spare-";
 
 impl Spares {
-    pub fn new(disk: Arc<dyn Disk>, segment_bytes: u64, left_over: Vec<String>) -> Self {
-        Self { disk, segment_bytes, made: 0, ready: left_over }
+    /// Takes over what an earlier start left. A file of another size was being made when that
+    /// ended, or for other settings: it goes.
+    pub fn left_over(disk: &dyn Disk, segment_bytes: u64, names: Vec<String>) -> Self {
+        let number = |name: &String| {
+            name.rsplit('-').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0)
+        };
+        let mut spares = Self {
+            segment_bytes,
+            made: names.iter().map(number).max().unwrap_or(0),
+            ready: Vec::new(),
+        };
+        for name in names {
+            let size = disk.open(&name).and_then(|file| file.size());
+            if size.is_ok_and(|size| size == segment_bytes) && spares.ready.len() < MAX_SPARES {
+                spares.ready.push(name);
+            } else if let Err(error) = disk.remove(&name) {
+                tracing::warn!(name, %error, "failed to remove an unused file of the outbox");
+            }
+        }
+        spares
     }
 
-    pub fn is_wanting(&self) -> bool {
-        self.ready.is_empty()
+    pub fn is_spare(name: &str) -> bool {
+        name.starts_with(SPARE_PREFIX)
     }
 
-    pub fn take(&mut self) -> std::io::Result<String> {
-        if let Some(ready) = self.ready.pop() {
+    /// Whether another should be made. The one that is kept is worth the last of the disk, others
+    /// only what is not reserved.
+    pub fn is_wanting(&self, has_unreserved_room: bool) -> bool {
+        self.ready.len() < KEPT_SPARES + usize::from(has_unreserved_room)
+    }
+
+    /// A spare, made now if none is ready. `reserved_bytes` if the last spare and so much of the
+    /// disk must be left for others.
+    pub fn take(
+        spares: &Mutex<Self>,
+        disk: &dyn Disk,
+        reserved_bytes: Option<u64>,
+    ) -> std::io::Result<String> {
+        let kept = if reserved_bytes.is_some() { KEPT_SPARES } else { 0 };
+        let (ready, name, bytes) = {
+            let mut spares = lock(spares);
+            let ready = if spares.ready.len() > kept { spares.ready.pop() } else { None };
+            (ready, spares.next_name(), spares.segment_bytes)
+        };
+        if let Some(ready) = ready {
             return Ok(ready);
         }
-        let name = self.next_name();
-        self.disk.create_zeroed(&name, self.segment_bytes)?;
+        if let Some(reserved) = reserved_bytes
+            && disk.free_bytes()? < bytes.saturating_add(reserved)
+        {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        make(disk, &name, bytes)?;
         Ok(name)
     }
 
     pub fn next_name(&mut self) -> String {
         self.made += 1;
-        format!("spare-{}-{}", std::process::id(), self.made)
+        format!("{SPARE_PREFIX}{}", self.made)
+    }
+
+    /// A name for a file that is needed no longer. `None` if there are enough.
+    pub fn name_for_recycled(&mut self) -> Option<String> {
+        (self.ready.len() < MAX_SPARES).then(|| self.next_name())
     }
 
     pub fn add(&mut self, name: String) {
         self.ready.push(name);
     }
+}
 
-    /// A dead segment's file becomes a spare, or goes.
-    pub fn recycle(&mut self, file: &str) -> std::io::Result<()> {
-        if self.ready.len() >= MAX_SPARES {
-            self.disk.remove(file)?;
-        } else {
-            let name = self.next_name();
-            self.disk.rename(file, &name)?;
-            self.ready.push(name);
-        }
-        self.disk.sync_dir()
+/// A spare file. One that was only begun would take up what little room there is.
+pub fn make(disk: &dyn Disk, name: &str, bytes: u64) -> std::io::Result<()> {
+    disk.create_zeroed(name, bytes).inspect_err(|_| {
+        let _ = disk.remove(name);
+    })
+}
+
+/// Writes what is from `start` to `end` once more and syncs.
+///
+/// After a sync failed, the system may take what it could not write for written: it can still be
+/// read, a later sync succeeds, and after a power loss it is gone. Only what is written anew is
+/// certain to be synced.
+pub fn write_again(file: &dyn DiskFile, start: u64, end: u64) -> std::io::Result<()> {
+    /// Small enough to hold.
+    const PIECE: u64 = 1 << 20;
+    let mut at = start;
+    let mut piece = Vec::new();
+    while at < end {
+        piece.resize((end - at).min(PIECE) as usize, 0);
+        file.read_exact_at(&mut piece, at)?;
+        file.write_all_at(&piece, at)?;
+        at += piece.len() as u64;
     }
+    file.sync()
 }
 
 pub fn io(doing: &'static str) -> impl Fn(std::io::Error) -> StorageError {

@@ -10,16 +10,17 @@ use holdfast_storage::{
     DeadLetter, DeadLetterFilter, ExpiryReason, FoundItem, Settlement, StorageError,
 };
 
-use super::append::blocking;
+use super::append::{blocking, detached};
 use super::cipher::{Cipher, item_aad};
 use super::committer::records;
-use super::frame::{FRAME_HEAD, Kind, read_frame, read_item};
+use super::frame::{FRAME_HEAD, ItemHead, Kind, read_frame, read_item};
 use super::frames::read_header;
 use super::index::{Entry, LaneIndex, Lanes};
-use super::lease::{read_record, split_content};
+use super::lease::{Leased, read_leased, split_content};
+use super::ledger::{Queue, TerminalStore};
 use super::segments::io;
 use super::shared::Shared;
-use super::terminal::{self, LeftItem, Terminal, TerminalStore};
+use super::terminal::{self, LeftItem, Terminal};
 
 pub async fn settle(
     shared: &Arc<Shared>,
@@ -27,15 +28,8 @@ pub async fn settle(
     settlement: Settlement,
 ) -> Result<(), StorageError> {
     match settlement {
-        Settlement::Delivered(mut batch) => {
-            batch.items = still_leased(shared, lane, &batch.items);
-            if batch.items.is_empty() {
-                return Ok(());
-            }
-            let items = batch.items.clone();
-            shared.terminal.write(Terminal::Delivered { lane, batch }).await?;
-            shared.forget(lane, &items, LedgerState::Delivered);
-            Ok(())
+        Settlement::Delivered(batch) => {
+            shared.terminal.settle(shared.clone(), Terminal::Delivered { lane, batch }).await
         }
         Settlement::Rejected { items, at } => {
             leave(shared, lane, items, LedgerState::Rejected, at).await
@@ -60,25 +54,24 @@ pub async fn expire_due(
     reason: ExpiryReason,
     limit: u32,
 ) -> Result<u32, StorageError> {
-    let taken: Vec<Entry> = match shared.lanes().get_mut(&lane) {
-        Some(index) => index.take_due(due, limit),
-        None => return Ok(0),
-    };
-    let seqs: Vec<Seq> = taken.iter().map(|entry| entry.seq).collect();
-    let fault = expiry_fault(&reason);
-    let items = seqs.iter().map(|seq| (*seq, fault.clone())).collect();
-    if let Err(error) = leave(shared, lane, items, LedgerState::Expired, at).await {
-        shared.release(lane, &seqs, None);
-        return Err(error);
-    }
-    Ok(seqs.len() as u32)
-}
-
-/// Settling twice changes nothing: what is not leased (any more) is passed over.
-fn still_leased(shared: &Shared, lane: LaneId, items: &[Seq]) -> Vec<Seq> {
-    let lanes = shared.lanes();
-    let Some(index) = lanes.get(&lane) else { return Vec::new() };
-    items.iter().copied().filter(|seq| index.in_flight(*seq).is_some()).collect()
+    let shared = shared.clone();
+    // Finished even if the caller goes away: in between the items are nobody's.
+    detached(async move {
+        let taken = match shared.lanes().get_mut(&lane) {
+            Some(index) => index.take_due(due, limit),
+            None => return Ok(0),
+        };
+        let fault = expiry_fault(&reason);
+        let items = taken.iter().map(|(entry, _)| (entry.seq, fault.clone())).collect();
+        if let Err(error) = leave(&shared, lane, items, LedgerState::Expired, at).await {
+            for (entry, not_before) in taken {
+                shared.release(lane, &[entry.seq], not_before);
+            }
+            return Err(error);
+        }
+        Ok(taken.len() as u32)
+    })
+    .await
 }
 
 async fn leave(
@@ -90,13 +83,8 @@ async fn leave(
 ) -> Result<(), StorageError> {
     let reader = shared.clone();
     let left = blocking(move || read_left(&reader, lane, items, state, at)).await?;
-    if left.is_empty() {
-        return Ok(());
-    }
-    let seqs: Vec<Seq> = left.iter().map(|item| item.seq).collect();
-    shared.terminal.write(Terminal::Left(left)).await?;
-    shared.forget(lane, &seqs, state);
-    Ok(())
+    let terminal = Terminal::Left { lane, state, items: left };
+    shared.terminal.settle(shared.clone(), terminal).await
 }
 
 fn read_left(
@@ -108,13 +96,9 @@ fn read_left(
 ) -> Result<Vec<LeftItem>, StorageError> {
     let mut left = Vec::with_capacity(items.len());
     for (seq, fault) in items {
-        let entry = shared.lanes().get(&lane).and_then(|index| index.in_flight(seq));
-        let Some(entry) = entry else { continue };
-        let record = read_record(shared, entry.at)?;
+        let Some(Leased { record, key_id }) = read_leased(shared, lane, seq)? else { continue };
         let (parsed, _) = read_item(&record).ok_or_else(damaged_record)?;
         let head = parsed.head;
-        let (_, _, key_id) =
-            shared.segments().reader(entry.at.segment).ok_or_else(damaged_record)?;
         left.push(LeftItem {
             item_id: head.item_id,
             seq,
@@ -161,23 +145,6 @@ impl Shared {
         }
     }
 
-    /// Their rows are durable: the items leave memory, and perhaps their segments die.
-    fn forget(&self, lane: LaneId, items: &[Seq], state: LedgerState) {
-        let mut lanes = self.lanes();
-        let Some(index) = lanes.get_mut(&lane) else { return };
-        let mut segments = self.segments();
-        for seq in items {
-            if let Some(entry) = index.settle(*seq) {
-                segments.lost(entry.at);
-                count(index, state, 1);
-            }
-        }
-        index.attempted.subtract(&items.iter().copied().collect());
-        drop(segments);
-        drop(lanes);
-        self.housekeeping.notify();
-    }
-
     pub fn forget_old(&self, now: UnixMillis) {
         let forgotten = self.memory().forget(now);
         let mut segments = self.segments();
@@ -211,6 +178,32 @@ impl Shared {
         let Some((number, file)) = first else { return Ok(Seq(0)) };
         let header = read_header(&*file, number)?;
         Ok(Seq(header.oldest_waiting.min(header.next_seq)))
+    }
+}
+
+impl Queue for Shared {
+    fn leased(&self, lane: LaneId, items: &[Seq]) -> Vec<bool> {
+        let lanes = self.lanes();
+        let index = lanes.get(&lane);
+        let is_leased = |seq: &Seq| index.is_some_and(|index| index.in_flight(*seq).is_some());
+        items.iter().map(is_leased).collect()
+    }
+
+    /// The items leave memory, and perhaps their segments die.
+    fn left(&self, lane: LaneId, items: &[Seq], state: LedgerState) {
+        let mut lanes = self.lanes();
+        let Some(index) = lanes.get_mut(&lane) else { return };
+        let mut segments = self.segments();
+        for seq in items {
+            if let Some(entry) = index.settle(*seq) {
+                segments.lost(entry.at);
+                count(index, state, 1);
+            }
+        }
+        index.attempted.subtract(&items.iter().copied().collect());
+        drop(segments);
+        drop(lanes);
+        self.housekeeping.notify();
     }
 }
 
@@ -249,9 +242,8 @@ pub async fn dead_letters(
 }
 
 pub async fn dead_letter(shared: &Shared, id: ItemId) -> Result<Option<DeadLetter>, StorageError> {
-    let Some(item) = shared.terminal.run(move |db| terminal::left_item(db, id)).await? else {
-        return Ok(None);
-    };
+    let found = shared.terminal.run(move |db| terminal::left_item(db, id)).await?;
+    let Some((item, false)) = found else { return Ok(None) };
     let (event_id, fragment) = split_content(content_of(shared, &item).await?)?;
     Ok(Some(DeadLetter { event_id, fragment: Some(fragment), ..item.into_dead_letter() }))
 }
@@ -292,33 +284,38 @@ pub async fn unknown_items(
 /// memory. Costs a read of the whole log, so it is for a person who asks about one item.
 pub async fn find(shared: Arc<Shared>, id: ItemId) -> Result<Option<FoundItem>, StorageError> {
     let left = shared.terminal.run(move |db| terminal::left_item(db, id)).await?;
-    if let Some(item) = left {
-        return Ok(Some(FoundItem { item_id: id, lane: item.lane, state: item.state }));
+    let row = left.as_ref().map(|(item, _)| FoundItem {
+        item_id: id,
+        lane: item.lane,
+        state: item.state,
+    });
+    if left.is_some_and(|(_, is_replaying)| !is_replaying) {
+        return Ok(row);
     }
-    blocking(move || find_in_log(&shared, id)).await
+    // An item that is being put back is where its row says until the log has it.
+    let found = blocking(move || find_in_log(&shared, id)).await?;
+    Ok(found.filter(|found| row.is_none() || found.state == LedgerState::Queued).or(row))
 }
 
 fn find_in_log(shared: &Shared, id: ItemId) -> Result<Option<FoundItem>, StorageError> {
-    let files: Vec<_> = {
-        let segments = shared.segments();
-        segments.all.iter().map(|(n, s)| (*n, s.file.clone(), s.end)).collect()
-    };
-    let mut found = None;
-    for (number, file, end) in files {
-        let mut bytes = vec![0; usize::try_from(end).unwrap_or(0)];
-        file.read_exact_at(&mut bytes, 0).map_err(io("read a segment"))?;
-        let mut at = 0;
-        while let Some(frame) = bytes.get(at..).and_then(|b| read_frame(b, number)) {
-            if matches!(frame.kind, Kind::Items | Kind::Moved) {
-                let records = records(frame.kind, frame.payload);
-                for (record, _) in records.filter(|(r, _)| r.head.item_id == id) {
-                    found = Some(record.head);
-                }
-            }
-            at += FRAME_HEAD + frame.payload.len();
+    /// A segment that is copied onward while the log is read may hide an item. Compaction is slower
+    /// than reading, so it does so at most now and then.
+    const ATTEMPTS: u32 = 8;
+    let mut head = None;
+    for _ in 0..ATTEMPTS {
+        let before: Vec<u32> = shared.segments().all.keys().copied().collect();
+        let read = head_in_log(shared, id);
+        let is_undisturbed = shared.segments().all.keys().copied().eq(before);
+        head = match read {
+            Ok(head) => head,
+            Err(error) if is_undisturbed => return Err(error),
+            Err(_) => None,
+        };
+        if is_undisturbed {
+            break;
         }
     }
-    let Some(head) = found else { return Ok(None) };
+    let Some(head) = head else { return Ok(None) };
     let mut lanes = shared.lanes();
     let waits = lanes.get_mut(&head.lane).is_some_and(|index| {
         let place = super::index::Place { segment: 0, offset: 0, length: 0 };
@@ -327,6 +324,31 @@ fn find_in_log(shared: &Shared, id: ItemId) -> Result<Option<FoundItem>, Storage
     });
     let state = if waits { LedgerState::Queued } else { LedgerState::Delivered };
     Ok(Some(FoundItem { item_id: id, lane: head.lane, state }))
+}
+
+/// The last record of the item in the log.
+fn head_in_log(shared: &Shared, id: ItemId) -> Result<Option<ItemHead>, StorageError> {
+    let numbers: Vec<u32> = shared.segments().all.keys().copied().collect();
+    let mut found = None;
+    for number in numbers {
+        // Looked up only now: what was copied onward meanwhile is in a later one.
+        let Some((file, end)) = shared.segments().all.get(&number).map(|s| (s.file.clone(), s.end))
+        else {
+            continue;
+        };
+        let mut bytes = vec![0; usize::try_from(end).unwrap_or(0)];
+        file.read_exact_at(&mut bytes, 0).map_err(io("read a segment"))?;
+        let mut at = 0;
+        while let Some(frame) = bytes.get(at..).and_then(|b| read_frame(b, number)) {
+            if matches!(frame.kind, Kind::Items | Kind::Moved) {
+                let records = records(frame.kind, frame.payload);
+                let same = records.filter(|(record, _)| record.head.item_id == id);
+                found = same.last().map(|(record, _)| record.head).or(found);
+            }
+            at += FRAME_HEAD + frame.payload.len();
+        }
+    }
+    Ok(found)
 }
 
 pub fn damaged_record() -> StorageError {

@@ -1,19 +1,22 @@
 //! What the outbox's threads and callers share.
 //!
-//! Locks are taken in this order: lanes, segments, memory. None is held across a disk write or an
-//! await.
+//! Locks are taken in this order: lanes, segments, memory, spares. None is held across a disk write
+//! or an await.
 
-use std::sync::atomic::AtomicBool;
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use holdfast_model::id::LaneId;
+use holdfast_storage::{AppendError, StorageError};
 
 use super::OutboxSettings;
 use super::cipher::{Cipher, DataKeys};
+use super::committer::Room;
 use super::index::Lanes;
+use super::ledger::TerminalStore;
 use super::remember::Memory;
-use super::segments::{Segments, Spares, file_name};
-use super::terminal::TerminalStore;
+use super::segments::{Segments, Spares, file_name, io};
 use crate::disk::{Disk, DiskFile};
 
 pub struct Shared {
@@ -30,7 +33,7 @@ pub struct Shared {
     memory: Mutex<Memory>,
     spares: Mutex<Spares>,
     /// The log failed: what is on the disk is not known, and nothing more is acknowledged.
-    pub poisoned: AtomicBool,
+    poisoned: AtomicBool,
     pub housekeeping: Signal,
 }
 
@@ -97,18 +100,71 @@ impl Shared {
     }
 
     /// A segment's file with its first frame, durable under its name.
-    pub fn new_file(&self, number: u32, header: &[u8]) -> std::io::Result<Arc<dyn DiskFile>> {
-        let spare = self.spares().take()?;
-        let file = self.disk.open(&spare)?;
+    pub fn new_file(
+        &self,
+        number: u32,
+        header: &[u8],
+        room: Room,
+    ) -> Result<Arc<dyn DiskFile>, AppendError> {
+        let reserved = match room {
+            Room::Unreserved => Some(self.settings.reserve_bytes),
+            Room::Reserve => None,
+        };
+        let spare = Spares::take(&self.spares, &*self.disk, reserved).map_err(|error| {
+            tracing::error!(%error, "failed to prepare a segment");
+            full_or_failed(error)
+        })?;
+        let file = self.write_header(&spare, header).map_err(|error| {
+            tracing::error!(%error, "failed to begin a segment");
+            // Its content is not known. It was never a segment, so nothing is lost with it.
+            let _ = self.disk.remove(&spare);
+            full_or_failed(error)
+        })?;
+        let named = self.disk.rename(&spare, &file_name(number));
+        named.and_then(|()| self.disk.sync_dir()).map_err(|error| {
+            // Under which name a restart will find it is not known, and its header says where the
+            // segment before it ends. So nothing may be written to that one any more.
+            self.poison("begin a segment", &error);
+            AppendError::Storage(io("begin a segment")(error))
+        })?;
+        Ok(file)
+    }
+
+    fn write_header(&self, spare: &str, header: &[u8]) -> std::io::Result<Arc<dyn DiskFile>> {
+        let file = self.disk.open(spare)?;
         file.write_all_at(header, 0)?;
         file.sync()?;
-        self.disk.rename(&spare, &file_name(number))?;
-        self.disk.sync_dir()?;
         Ok(file)
+    }
+
+    /// From now on nothing is acknowledged.
+    pub fn poison(&self, doing: &'static str, error: &std::io::Error) {
+        tracing::error!(doing, %error, "the outbox log failed; nothing is accepted until a restart");
+        self.poisoned.store(true, Ordering::Release);
+    }
+
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// What everyone hears once the log has failed.
+pub fn poisoned() -> StorageError {
+    StorageError::Io {
+        doing: "write the outbox log",
+        cause: "an earlier write failed, so what is on the disk is not known; restart to find out"
+            .to_owned(),
+    }
+}
+
+fn full_or_failed(error: std::io::Error) -> AppendError {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => AppendError::DiskFull,
+        _ => AppendError::Storage(io("begin a segment")(error)),
+    }
+}
+
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic while a lock was held leaves counts at worst; stopping everything would be worse.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

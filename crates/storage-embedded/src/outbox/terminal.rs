@@ -2,13 +2,11 @@
 //! over them, in `ledger.sqlite`.
 //!
 //! A terminal move is written here first; only then is the item forgotten by the queue. After a
-//! crash an item that has a row here is not handed out again. One thread owns the database and
-//! writes everything that waits in one transaction.
+//! crash an item that has a row here is not handed out again. This file is what is read and
+//! written; `ledger` is when.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 
 use holdfast_model::fault::Fault;
 use holdfast_model::id::{ItemId, LaneId, Seq};
@@ -16,12 +14,10 @@ use holdfast_model::ledger::{LedgerCounts, LedgerState};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_storage::{DeadLetter, DeadLetterFilter, DeliveredBatch, StorageError};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use tokio::sync::oneshot;
 
 use super::frame::Reader;
-use crate::sqlite;
 
-const MIGRATIONS: &[&str] = &["
+pub const MIGRATIONS: &[&str] = &["
     CREATE TABLE data_keys (id INTEGER PRIMARY KEY, wrapped BLOB NOT NULL);
     CREATE TABLE lane_totals (
         tenant_id TEXT NOT NULL, lane INTEGER NOT NULL,
@@ -48,9 +44,6 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE put_back (seq INTEGER PRIMARY KEY);
 "];
 
-/// Most jobs that one transaction takes in.
-const MAX_GROUP: usize = 256;
-
 /// An item that left the queue without being delivered, with its record as it was in the log.
 #[derive(Debug, Clone)]
 pub struct LeftItem {
@@ -70,7 +63,7 @@ pub struct LeftItem {
 #[derive(Debug, Clone)]
 pub enum Terminal {
     Delivered { lane: LaneId, batch: DeliveredBatch },
-    Left(Vec<LeftItem>),
+    Left { lane: LaneId, state: LedgerState, items: Vec<LeftItem> },
 }
 
 /// What recovery wants to know.
@@ -81,129 +74,35 @@ pub struct Recovered {
     pub replaying: HashMap<ItemId, Seq>,
 }
 
-type Work = Box<dyn FnOnce(&mut Connection) -> Result<(), StorageError> + Send>;
-
-enum Job {
-    Write(Terminal, oneshot::Sender<Result<(), StorageError>>),
-    Run(Work),
-}
-
-/// The handle; the connection lives on its own thread.
-pub struct TerminalStore {
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl TerminalStore {
-    pub fn open(path: &Path) -> Result<Self, StorageError> {
-        let mut connection = sqlite::open(path, MIGRATIONS)?;
-        let (jobs, todo) = mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name("ledger".to_owned())
-            .spawn(move || serve(&mut connection, &todo))
-            .map_err(|e| StorageError::Io {
-                doing: "start the ledger's thread",
-                cause: e.to_string(),
-            })?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+impl Terminal {
+    /// The items, all of one lane.
+    pub fn seqs(&self) -> (LaneId, Cow<'_, [Seq]>) {
+        match self {
+            Self::Delivered { lane, batch } => (*lane, Cow::Borrowed(&batch.items)),
+            Self::Left { lane, items, .. } => (*lane, items.iter().map(|item| item.seq).collect()),
+        }
     }
 
-    /// Durable when this returns.
-    pub async fn write(&self, terminal: Terminal) -> Result<(), StorageError> {
-        let (done, wait) = oneshot::channel();
-        self.send(Job::Write(terminal, done))?;
-        wait.await.map_err(|_| StorageError::Closed)?
+    pub fn state(&self) -> LedgerState {
+        match self {
+            Self::Delivered { .. } => LedgerState::Delivered,
+            Self::Left { state, .. } => *state,
+        }
     }
 
-    pub async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, StorageError> + Send + 'static,
-    ) -> Result<T, StorageError> {
-        let (done, wait) = oneshot::channel();
-        self.send(Job::Run(Box::new(move |connection| {
-            // Whoever asked may have gone away.
-            let _ = done.send(work(connection));
-            Ok(())
-        })))?;
-        wait.await.map_err(|_| StorageError::Closed)?
-    }
-
-    /// The same from a thread that may wait.
-    pub fn run_blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, StorageError> + Send + 'static,
-    ) -> Result<T, StorageError> {
-        let (done, wait) = mpsc::channel();
-        self.send(Job::Run(Box::new(move |connection| {
-            let _ = done.send(work(connection));
-            Ok(())
-        })))?;
-        wait.recv().map_err(|_| StorageError::Closed)?
-    }
-
-    fn send(&self, job: Job) -> Result<(), StorageError> {
-        let jobs = self.jobs.as_ref().ok_or(StorageError::Closed)?;
-        jobs.send(job).map_err(|_| StorageError::Closed)
-    }
-}
-
-impl Drop for TerminalStore {
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic there was reported when it happened.
-            let _ = thread.join();
+    /// Keeps the items for which `stays`, asked for one after the other, says so.
+    pub fn retain(&mut self, mut stays: impl FnMut() -> bool) {
+        match self {
+            Self::Delivered { batch, .. } => batch.items.retain(|_| stays()),
+            Self::Left { items, .. } => items.retain(|_| stays()),
         }
     }
 }
 
-fn serve(connection: &mut Connection, todo: &mpsc::Receiver<Job>) {
-    let mut next = todo.recv().ok();
-    while let Some(job) = next.take() {
-        match job {
-            Job::Run(work) => {
-                let _ = work(connection);
-            }
-            Job::Write(terminal, done) => {
-                let mut group = vec![(terminal, done)];
-                while group.len() < MAX_GROUP {
-                    match todo.try_recv() {
-                        Ok(Job::Write(terminal, done)) => group.push((terminal, done)),
-                        Ok(run @ Job::Run(_)) => {
-                            next = Some(run);
-                            break;
-                        }
-                        Err(_) => break,
-                    }
-                }
-                write_group(connection, group);
-            }
-        }
-        if next.is_none() {
-            next = todo.recv().ok();
-        }
-    }
-}
-
-fn write_group(
-    connection: &mut Connection,
-    group: Vec<(Terminal, oneshot::Sender<Result<(), StorageError>>)>,
-) {
-    let written = (|| {
-        let transaction = connection.transaction()?;
-        for (terminal, _) in &group {
-            write_one(&transaction, terminal)?;
-        }
-        transaction.commit()
-    })()
-    .map_err(failed("write terminal rows"));
-    for (_, done) in group {
-        let _ = done.send(written.clone());
-    }
-}
-
-fn write_one(connection: &Connection, terminal: &Terminal) -> rusqlite::Result<()> {
+/// The rows of items that leave the queue.
+pub fn write(connection: &Connection, terminal: &Terminal) -> rusqlite::Result<()> {
     match terminal {
+        Terminal::Delivered { batch, .. } if batch.items.is_empty() => Ok(()),
         Terminal::Delivered { lane, batch } => {
             let inserted = connection
                 .prepare_cached(
@@ -225,7 +124,9 @@ fn write_one(connection: &Connection, terminal: &Terminal) -> rusqlite::Result<(
             debug_assert_eq!(inserted, 1);
             add(connection, *lane, LedgerState::Delivered, batch.items.len() as i64)
         }
-        Terminal::Left(items) => items.iter().try_for_each(|item| write_left(connection, item)),
+        Terminal::Left { items, .. } => {
+            items.iter().try_for_each(|item| write_left(connection, item))
+        }
     }
 }
 
@@ -374,18 +275,21 @@ pub fn purge(
     erase().map_err(failed("erase old records"))
 }
 
+/// The row of an item, and whether it is being put back.
 pub fn left_item(
     connection: &mut Connection,
     id: ItemId,
-) -> Result<Option<LeftItem>, StorageError> {
+) -> Result<Option<(LeftItem, bool)>, StorageError> {
     connection
-        .query_row(&format!("{SELECT_LEFT} WHERE item_id = ?"), [&id.as_bytes()[..]], read_left)
+        .query_row(&format!("{SELECT_LEFT} WHERE item_id = ?"), [&id.as_bytes()[..]], |row| {
+            Ok((read_left(row)?, row.get(10)?))
+        })
         .optional()
         .map_err(failed("read a dead letter"))
 }
 
 const SELECT_LEFT: &str = "SELECT item_id, seq, lane, state, fault, at_ms, admitted_at_ms,
-    expires_at_s, key_id, record FROM left_items";
+    expires_at_s, key_id, record, replaying FROM left_items";
 
 fn read_left(row: &Row<'_>) -> rusqlite::Result<LeftItem> {
     let fault: String = row.get(4)?;
@@ -432,7 +336,8 @@ pub fn list(
     read().map_err(failed("list dead letters"))
 }
 
-/// Marks rows as about to be put back. Those that are no rows (any more) are left out.
+/// Marks rows as about to be put back. Those that are no rows (any more) are left out, and so are
+/// unknown items: they may have arrived, and a resend is not for a replay to decide.
 pub fn begin_replay(
     connection: &mut Connection,
     ids: &[ItemId],
@@ -442,7 +347,8 @@ pub fn begin_replay(
         let mut marked = Vec::new();
         for id in ids {
             let changed = transaction.execute(
-                "UPDATE left_items SET replaying = 1 WHERE item_id = ? AND NOT replaying",
+                "UPDATE left_items SET replaying = 1
+                 WHERE item_id = ? AND NOT replaying AND state <> 'unknown'",
                 [&id.as_bytes()[..]],
             )?;
             if changed == 1 {
@@ -531,7 +437,7 @@ fn state_of(name: &str) -> LedgerState {
     }
 }
 
-fn failed(doing: &'static str) -> impl Fn(rusqlite::Error) -> StorageError {
+pub fn failed(doing: &'static str) -> impl Fn(rusqlite::Error) -> StorageError {
     move |error| StorageError::Io { doing, cause: error.to_string() }
 }
 
