@@ -12,7 +12,8 @@ use holdfast_storage::{
 };
 use holdfast_storage_embedded::{EmbeddedOutbox, OutboxSettings};
 
-use crate::outbox::{NOW, PlainKeys, item};
+use crate::outbox::model::{START as NOW, item};
+use crate::plain_keys::PlainKeys;
 use crate::sim_disk::SimDisk;
 
 const LANE: LaneId = LaneId(1);

@@ -7,25 +7,13 @@ use holdfast_model::item::{Admitted, BatchGroup, ProfileStamp};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_storage::{Commit, NewItem, Outbox, StorageError};
 use holdfast_storage_embedded::disk::Disk;
-use holdfast_storage_embedded::{DataKeys, EmbeddedOutbox, Inspected, OutboxSettings, inspect};
-use zeroize::Zeroizing;
+use holdfast_storage_embedded::{EmbeddedOutbox, Inspected, OutboxSettings, inspect};
 
+use crate::plain_keys::PlainKeys;
 use crate::sim_disk::SimDisk;
 
 const NOW: UnixMillis = UnixMillis(1_790_000_000_000);
 const FRAME_HEAD: u64 = 13;
-
-struct PlainKeys;
-
-impl DataKeys for PlainKeys {
-    fn new_key(&self) -> Result<(Zeroizing<[u8; 32]>, Vec<u8>), StorageError> {
-        Ok((Zeroizing::new([7; 32]), vec![7; 32]))
-    }
-
-    fn unwrap_key(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, StorageError> {
-        Ok(Zeroizing::new(wrapped.try_into().map_err(|_| StorageError::Closed)?))
-    }
-}
 
 /// A log of so many starts with four commits of one item each, synced one by one.
 async fn log(starts: u64) -> SimDisk {

@@ -3,5 +3,7 @@
 mod attempts;
 mod damage;
 mod outbox;
+mod outbox_conformance;
+mod plain_keys;
 mod registry;
 mod sim_disk;

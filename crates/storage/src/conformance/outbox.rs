@@ -52,6 +52,7 @@ macro_rules! outbox_conformance {
             idempotency::a_repeated_key_answers_the_same_and_writes_nothing
             idempotency::the_same_key_with_another_body_tells_the_first_body
             idempotency::of_fifty_repetitions_at_once_one_is_stored
+            idempotency::of_many_pairs_at_once_one_of_each_is_stored
             idempotency::a_refused_commit_leaves_its_key_free
             idempotency::a_repetition_is_known_even_when_the_quota_is_used_up
             idempotency::keys_survive_reopening_and_settling

@@ -58,6 +58,22 @@ pub async fn of_fifty_repetitions_at_once_one_is_stored(factory: &dyn OutboxFact
     assert_eq!(lease_all(&outbox, WEB).await.len(), 1);
 }
 
+/// So much that a backend which writes in files or pages goes through several of them meanwhile.
+pub async fn of_many_pairs_at_once_one_of_each_is_stored(factory: &dyn OutboxFactory) {
+    let outbox = factory.open().await;
+    let requests = (0..120).map(|n| {
+        let key = format!("pair-{}", n / 2);
+        keyed(vec![item(n, WEB).of_bytes(20_000)], &key, 1)
+    });
+    let answers = join_all(requests.map(|request| outbox.append(request))).await;
+    for (number, pair) in answers.chunks(2).enumerate() {
+        let stored = pair.iter().filter(|a| matches!(a, Ok(Appended::Stored { .. }))).count();
+        let repeated = pair.iter().filter(|a| matches!(a, Ok(Appended::Repeated(_)))).count();
+        assert_eq!((stored, repeated), (1, 1), "pair {number}: {pair:?}");
+    }
+    assert_eq!(totals(&outbox, WEB).await.accepted, 60);
+}
+
 pub async fn a_refused_commit_leaves_its_key_free(factory: &dyn OutboxFactory) {
     let outbox = factory.open().await;
     outbox.set_quota(WEB, 1);

@@ -200,14 +200,15 @@ pub(super) async fn settle_all(
     outbox.settle(lane, settlement(leased)).await.unwrap();
 }
 
-/// Polls a future once and drops it, as a caller that goes away does.
-pub(super) async fn abandon<T>(future: impl Future<Output = T>) {
+/// Polls a future once and drops it, as a caller that goes away does. Gives its answer if there was
+/// one already.
+pub(super) async fn abandon<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = std::pin::pin!(future);
-    futures_util::future::poll_fn(|context| {
-        let _ = future.as_mut().poll(context);
-        std::task::Poll::Ready(())
+    futures_util::future::poll_fn(|context| match future.as_mut().poll(context) {
+        std::task::Poll::Ready(answer) => std::task::Poll::Ready(Some(answer)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
     })
-    .await;
+    .await
 }
 
 /// How often a case looks again at what goes on in the background. Each time it lets others run,
