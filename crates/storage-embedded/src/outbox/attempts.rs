@@ -54,22 +54,13 @@ pub async fn record(
     lane: LaneId,
     items: &[Seq],
 ) -> Result<(), StorageError> {
-    let new = match shared.lanes().get_mut(&lane) {
-        Some(index) => index.mark_attempted(items),
-        None => return Ok(()),
-    };
-    if new.is_empty() {
-        return Ok(());
-    }
-    let payload = Marks { lane, attempted: true, items: new.clone() }.write();
-    let written = submit(jobs, Kind::Attempts, payload, Purpose::Mark).await;
-    if written.is_err()
-        && let Some(index) = shared.lanes().get_mut(&lane)
-    {
-        // Not marked on the disk: the next attempt must not take it for granted.
-        index.attempted.subtract(&new);
-    }
-    written
+    let items = shared.lanes().get(&lane).map(|index| index.not_attempted(items));
+    let Some(items) = items.filter(|items| !items.is_empty()) else { return Ok(()) };
+    let payload = Marks { lane, attempted: true, items: items.clone() }.write();
+    // Marked in memory only when it is on the disk, and by the thread that writes: nobody who asks
+    // in between, or after a caller that went away, takes it for granted, and no segment begins
+    // without it.
+    submit(jobs, Kind::Attempts, payload, Purpose::Mark { lane, items }).await
 }
 
 /// Takes marks back, in leases at once and on the disk as soon as it is convenient.
@@ -80,9 +71,10 @@ pub fn withdraw(shared: &Shared, jobs: &SyncSender<Job>, lane: LaneId, items: &[
         _ => return,
     }
     let payload = Marks { lane, attempted: false, items }.write();
+    let purpose = Purpose::Mark { lane, items: SeqRuns::default() };
     let (done, _) = oneshot::channel();
     // If too much waits for the disk already, the next segment will not repeat the marks.
-    let _ = jobs.try_send(Job { kind: Kind::Attempts, payload, purpose: Purpose::Mark, done });
+    let _ = jobs.try_send(Job { kind: Kind::Attempts, payload, purpose, done });
 }
 
 /// The frames with which a segment begins, so that older ones are not needed for their marks.

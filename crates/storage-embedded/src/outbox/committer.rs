@@ -18,6 +18,7 @@ use super::append::Reservation;
 use super::frame::{self, FRAME_HEAD, Frame, Header, Kind, SEQ_OFFSET};
 use super::index::{Entry, Lanes, Place};
 use super::remember::{KeyHash, RememberedAt};
+use super::runs::SeqRuns;
 use super::segments::{Segment, Segments, io};
 use super::shared::{Shared, lock, poisoned};
 
@@ -67,8 +68,8 @@ pub enum Purpose {
     Relocate { from: Vec<Place> },
     /// Items that had left the queue, with the state that each was in.
     PutBack { left: Vec<LedgerState> },
-    /// Which items may have arrived.
-    Mark,
+    /// Which items may have arrived from now on.
+    Mark { lane: LaneId, items: SeqRuns },
     /// Copies of remembered requests, with the segment they were in.
     CarryRemembered { from: u32 },
 }
@@ -303,8 +304,12 @@ impl Shared {
                     Purpose::Relocate { from } => {
                         relocate(&mut lanes, &mut segments, job, (*segment, *offset), from);
                     }
-                    // Marks were noted before they were written.
-                    Purpose::CarryRemembered { .. } | Purpose::Mark => {}
+                    Purpose::Mark { lane, items } => {
+                        if let Some(index) = lanes.get_mut(lane) {
+                            index.mark_attempted(items);
+                        }
+                    }
+                    Purpose::CarryRemembered { .. } => {}
                 }
             }
             for lane in woken {

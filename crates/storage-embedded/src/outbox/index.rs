@@ -233,13 +233,18 @@ impl LaneIndex {
         self.in_flight.get(&seq).copied()
     }
 
-    /// Marks leased items as attempted; returns those that were not before.
-    pub fn mark_attempted(&mut self, items: &[Seq]) -> SeqRuns {
+    /// Those of the items that are leased and not marked as attempted.
+    pub fn not_attempted(&self, items: &[Seq]) -> SeqRuns {
         let leased = items.iter().copied().filter(|seq| self.in_flight.contains_key(seq));
-        let mut new: SeqRuns = leased.collect();
-        new.subtract(&self.attempted);
-        self.attempted.extend(&new);
-        new
+        let mut items: SeqRuns = leased.collect();
+        items.subtract(&self.attempted);
+        items
+    }
+
+    /// Marks items as attempted, as far as they are still leased.
+    pub fn mark_attempted(&mut self, items: &SeqRuns) {
+        let leased = items.seqs().filter(|seq| self.in_flight.contains_key(seq)).collect();
+        self.attempted.extend(&leased);
     }
 
     pub fn attempted_of(&self, entries: &[Entry]) -> SeqRuns {

@@ -29,6 +29,10 @@ impl SeqRuns {
         self.0.iter().map(|(start, end)| (*start, *end))
     }
 
+    pub fn seqs(&self) -> impl Iterator<Item = Seq> {
+        self.runs().flat_map(|(start, end)| start..end).map(Seq)
+    }
+
     /// Adds the numbers from `start` up to but not including `end`.
     pub fn insert(&mut self, mut start: u64, mut end: u64) {
         if start >= end {

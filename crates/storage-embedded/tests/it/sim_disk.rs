@@ -52,6 +52,7 @@ pub struct SimDisk {
     state: Arc<Mutex<State>>,
 }
 
+#[derive(Clone)]
 struct State {
     random: u64,
     powered: bool,
@@ -67,13 +68,14 @@ struct State {
     syncs: u64,
 }
 
+#[derive(Clone)]
 enum Renaming {
     Create(String, u64),
     Rename(String, String),
     Remove(String),
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Content {
     durable: Vec<u8>,
     /// What a read sees.
@@ -98,6 +100,11 @@ impl SimDisk {
             syncs: 0,
         };
         Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Another disk with the same on it.
+    pub fn copy(&self) -> Self {
+        Self { state: Arc::new(Mutex::new(self.state().clone())) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

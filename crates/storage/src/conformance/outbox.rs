@@ -71,6 +71,8 @@ macro_rules! outbox_conformance {
             release::what_is_not_leased_is_passed_over
             intents::an_intent_survives_reopening
             intents::an_intent_marks_only_what_was_named
+            intents::a_withdrawn_intent_is_forgotten_at_once
+            intents::an_intent_that_nobody_waited_for_is_not_taken_for_granted
             settle::each_kind_moves_items_once
             settle::a_second_settlement_of_another_kind_changes_nothing
             settle::of_many_settlements_at_once_one_counts

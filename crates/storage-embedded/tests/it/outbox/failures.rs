@@ -12,6 +12,7 @@ use holdfast_storage_embedded::{EmbeddedOutbox, OutboxSettings};
 use tempfile::TempDir;
 
 use super::model::{LANES, START, fault, item};
+use super::moves::abandon;
 use crate::plain_keys::PlainKeys;
 use crate::sim_disk::{Fault, Op, SimDisk, What};
 
@@ -51,6 +52,19 @@ impl Machine {
         let opened = EmbeddedOutbox::open_on(self.settings.clone(), disk, keys, START)?;
         self.outbox = Some(opened);
         Ok(())
+    }
+
+    /// Another machine in the same state; this one must be off.
+    fn copy(&self) -> Self {
+        assert!(self.outbox.is_none(), "a ledger in use cannot be copied");
+        let dir = TempDir::new().unwrap();
+        for file in std::fs::read_dir(self.settings.dir.as_path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), dir.path().join(file.file_name())).unwrap();
+        }
+        let settings = OutboxSettings { dir: dir.path().to_owned(), ..self.settings.clone() };
+        let disk = self.disk.copy();
+        Self { disk, _dir: dir, settings, outbox: None, made: self.made }
     }
 
     /// The process ends; what was written but not synced can still be read.
@@ -149,7 +163,7 @@ async fn after_a_failed_write_or_sync_nothing_is_accepted_until_a_restart() {
         let before = machine.append(FLOWING, 100).await.unwrap();
         machine.fail_next(op, What::Error);
         machine.append(FLOWING, 100).await.unwrap_err();
-        let failed = holdfast_id(machine.made);
+        let failed = id_of(machine.made);
         let leased = machine.lease(FLOWING, 10).await;
         for _ in 0..5 {
             let refused = machine.append(OTHER, 100).await.unwrap_err().to_string();
@@ -177,7 +191,21 @@ async fn after_a_failed_write_or_sync_nothing_is_accepted_until_a_restart() {
     }
 }
 
-fn holdfast_id(number: u64) -> ItemId {
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intent_whose_writing_failed_unseen_is_not_taken_for_granted() {
+    let mut machine = Machine::new();
+    machine.append(FLOWING, 100).await.unwrap();
+    let leased = machine.lease(FLOWING, 1).await;
+    let seqs = [leased[0].0];
+    machine.fail_next(Op::Sync, What::Error);
+    abandon(machine.outbox().record_intent(FLOWING, &seqs)).await;
+    for _ in 0..3 {
+        let refused = machine.outbox().record_intent(FLOWING, &seqs).await;
+        assert!(refused.is_err(), "a request would leave without a trace");
+    }
+}
+
+fn id_of(number: u64) -> ItemId {
     item(number, OTHER, 0).item_id
 }
 
@@ -285,7 +313,7 @@ async fn a_full_disk_refuses_new_items_and_nothing_else() {
     machine.disk.leave_room(4 * SEGMENT + 100);
     let mut filled = machine.fill(FLOWING).await;
     assert!(filled.len() < 100, "{} more items on a full disk", filled.len());
-    filled.extend((1..=20).map(holdfast_id));
+    filled.extend((1..=20).map(id_of));
     // And now all of it.
     machine.disk.leave_room(0);
     everything_but_new_items_goes_on(&mut machine, &filled).await;
@@ -348,7 +376,7 @@ async fn starting_over_and_over_does_not_fill_the_disk() {
     assert_eq!(machine.waiting(HELD).await, [held].into());
 }
 
-/// Two lanes, many segments that are mostly dead, and all the items that wait in them.
+/// Two lanes, many segments that are mostly dead, and all the items that wait in them. It is off.
 async fn a_machine_with_much_to_compact() -> (Machine, BTreeSet<ItemId>) {
     let mut machine = Machine::new();
     let mut held = BTreeSet::new();
@@ -362,14 +390,15 @@ async fn a_machine_with_much_to_compact() -> (Machine, BTreeSet<ItemId>) {
             machine.reject(FLOWING, &leased).await;
         }
     }
+    machine.kill();
     (machine, held)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn power_may_go_at_any_operation_of_recovery_and_of_compaction() {
+    let (prepared, held) = a_machine_with_much_to_compact().await;
     for after in 0..120 {
-        let (mut machine, held) = a_machine_with_much_to_compact().await;
-        machine.kill();
+        let mut machine = prepared.copy();
         machine.disk.arm(Fault { at: None, after, what: What::PowerLoss });
         if machine.start().is_ok() {
             // Compaction goes on meanwhile; these give it more to do.
@@ -398,9 +427,9 @@ async fn expire_some(machine: &Machine) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_operation_of_recovery_may_fail_and_the_next_start_recovers() {
+    let (prepared, held) = a_machine_with_much_to_compact().await;
     for after in 0..60 {
-        let (mut machine, held) = a_machine_with_much_to_compact().await;
-        machine.kill();
+        let mut machine = prepared.copy();
         machine.disk.arm(Fault { at: None, after, what: What::Error });
         let started = machine.start();
         let fired = machine.disk.disarm();

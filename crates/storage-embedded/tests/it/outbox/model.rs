@@ -45,8 +45,10 @@ pub struct Known {
     pub not_before: Option<UnixMillis>,
     /// In force now.
     pub deferred_until: Option<UnixMillis>,
-    /// `None` if recording it failed: perhaps.
+    /// `None` if only the next lease can tell.
     pub has_intent: Option<bool>,
+    /// The disk may say otherwise: it was taken back, or recording it failed or was given up.
+    pub intent_is_unsettled: bool,
     /// Its row was purged.
     pub is_gone: bool,
 }
@@ -321,6 +323,7 @@ fn known(item: &NewItem) -> Known {
         not_before: item.not_before,
         deferred_until: item.not_before,
         has_intent: Some(false),
+        intent_is_unsettled: false,
         is_gone: false,
     }
 }

@@ -102,6 +102,7 @@ impl Model {
             not_before: None,
             deferred_until: None,
             has_intent: Some(false),
+            intent_is_unsettled: false,
             is_gone: false,
         };
         let barrier = Asked { items: vec![(id, known)], key: None, receipt: Vec::new() };
@@ -180,7 +181,7 @@ impl Model {
         let bytes: u32 = lease.items.iter().map(|leased| leased.meta.bytes).sum();
         assert!(bytes <= ask.max_bytes || lease.items.len() == 1, "{at}: {bytes} bytes");
         for leased in lease.items {
-            let known = self.items.get(&leased.item_id);
+            let known = self.items.get_mut(&leased.item_id);
             let known = known.unwrap_or_else(|| panic!("{at}: an unacknowledged item"));
             assert_eq!(known.place, Place::Queued, "{at}: handed out again");
             assert_eq!(known.lane, lane, "{at}: another lane's");
@@ -189,9 +190,8 @@ impl Model {
             assert_eq!(Some(known.is_safe), is_safe, "{at}: safe and unsafe mixed");
             assert_eq!(known.deferred_until, None, "{at}: before its time");
             assert_eq!(known.expires_at, leased.meta.expires_at, "{at}: another deadline");
-            if let Some(intent) = known.has_intent {
-                assert_eq!(leased.meta.intent_recorded, intent, "{at}: another intent");
-            }
+            let intent = *known.has_intent.get_or_insert(leased.meta.intent_recorded);
+            assert_eq!(leased.meta.intent_recorded, intent, "{at}: another intent");
             let twice = self.leased.insert(leased.meta.seq, leased.item_id);
             assert!(twice.is_none(), "{at}: leased twice");
         }
@@ -302,19 +302,40 @@ impl Model {
         let lane = self.toss_lane();
         let mine = self.some_leased(lane);
         let seqs: Vec<Seq> = mine.iter().map(|(seq, _)| *seq).collect();
-        let recorded = self.outbox().record_intent(lane, &seqs).await;
-        if recorded.as_ref().is_err_and(|error| error.to_string().contains("no room")) {
-            return;
-        }
+        let outbox = self.outbox.clone().unwrap();
+        let recording = outbox.record_intent(lane, &seqs);
+        let recorded = if self.toss(8) == 0 {
+            // Of what nobody waited for, nobody knows; the next who asks must wait for the disk.
+            abandon(recording).await
+        } else {
+            Some(recording.await)
+        };
         for (_, id) in mine {
             let known = self.items.get_mut(&id).unwrap();
-            known.has_intent = match (&recorded, known.has_intent) {
-                (Ok(()), _) | (_, Some(true)) => Some(true),
-                _ => None,
-            };
+            if matches!(recorded, Some(Ok(()))) {
+                (known.has_intent, known.intent_is_unsettled) = (Some(true), false);
+            } else if known.has_intent != Some(true) || known.intent_is_unsettled {
+                (known.has_intent, known.intent_is_unsettled) = (None, true);
+            }
         }
-        if let Err(error) = recorded {
-            self.complain("record_intent", error);
+        match recorded {
+            Some(Err(error)) if !error.to_string().contains("no room") => {
+                self.complain("record_intent", error);
+            }
+            _ => {}
+        }
+    }
+
+    pub async fn withdraw_intent(&mut self) {
+        let lane = self.toss_lane();
+        let mine = self.some_leased(lane);
+        let seqs: Vec<Seq> = mine.iter().map(|(seq, _)| *seq).collect();
+        self.outbox().withdraw_intent(lane, &seqs);
+        for (_, id) in mine {
+            let known = self.items.get_mut(&id).unwrap();
+            known.intent_is_unsettled |= known.has_intent != Some(false);
+            // One that is still on its way is taken back on the disk, and here perhaps not.
+            known.has_intent = known.has_intent.map(|_| false);
         }
     }
 
@@ -410,7 +431,7 @@ impl Model {
             let known = self.items.get_mut(id).unwrap();
             known.place = Place::Queued;
             (known.not_before, known.deferred_until) = (None, None);
-            known.has_intent = Some(false);
+            (known.has_intent, known.intent_is_unsettled) = (Some(false), false);
         }
     }
 

@@ -107,6 +107,9 @@ impl Model {
         self.quotas.clear();
         for known in self.items.values_mut() {
             known.deferred_until = known.not_before;
+            if std::mem::take(&mut known.intent_is_unsettled) {
+                known.has_intent = None;
+            }
         }
         self.decide().await;
         self.check_deeply().await;
@@ -139,7 +142,7 @@ impl Model {
             if found == Some(LedgerState::Queued) {
                 known.place = Place::Queued;
                 (known.not_before, known.deferred_until) = (None, None);
-                known.has_intent = Some(false);
+                (known.has_intent, known.intent_is_unsettled) = (Some(false), false);
             }
         }
     }
