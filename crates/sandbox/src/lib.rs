@@ -5,18 +5,39 @@
 //! misread. It is for demonstrations and tests; it keeps everything in memory and listens on
 //! loopback.
 //!
-//! * `meta`: the platform's routes and rules.
-//! * `world`: apps, tokens, assets, what was received, and the rules of misbehaviour.
-//! * `control`: `/_sandbox/…`, to set all of that up and to look at it.
+//! The same for every platform:
+//! * `timeline`: what goes wrong, for whom, when and for how long.
+//! * `exchange`, `transmit`: what happens around a request, and how an answer travels.
+//! * `inspect`: what was received, kept for whoever wants to look.
+//! * `scenario`: a world and a timeline in a file. `control`: the same over HTTP, `/_sandbox/…`.
+//! * `clock`, `random`: time that can be moved, and seeded randomness.
+//!
+//! Of one platform:
+//! * `meta`: its routes, its rules, and what it knows.
 
 mod clock;
 mod control;
+mod exchange;
+mod handle;
+mod inspect;
 mod meta;
+mod random;
+mod scenario;
 mod server;
+mod timeline;
+mod transmit;
 mod world;
 
-pub use server::{RunningSandbox, Sandbox, SandboxSettings, StartError};
-pub use world::{
-    AssetCounts, Misbehaviour, NewRule, Proof, SandboxHandle, State, Strictness, TokenKind,
+pub use handle::SandboxHandle;
+pub use inspect::{AssetCounts, ProofSeen, RequestRecord, State, TokenPlace, TokenSeen};
+pub use meta::{
+    AssetKind, Damage, EntryError, NewApp, NewAsset, NewCode, NewToken, OLDEST_VERSION, TokenKind,
     TokenState,
 };
+pub use scenario::{Furnished, IssuedApp, IssuedToken, KeyError, Scenario, ScenarioError};
+pub use server::{RunningSandbox, Sandbox, SandboxSettings, StartError};
+pub use timeline::{
+    AppState, Change, Endpoint, Misbehaviour, NewRule, PlannedStep, Proof, Step, StepState,
+    UsageForm,
+};
+pub use world::Strictness;

@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{SandboxHandle, Strictness};
+use crate::exchange::{Around, exchange};
+use crate::handle::SandboxHandle;
+use crate::scenario::{self, Furnished, Scenario, ScenarioError};
+use crate::world::{Strictness, World};
 use crate::{control, meta};
 
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub enum StartError {
     NotLoopback(SocketAddr),
     #[error("failed to listen on {addr}: {cause}")]
     Listen { addr: SocketAddr, cause: std::io::Error },
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
 }
 
 pub struct Sandbox;
@@ -49,29 +54,51 @@ pub struct RunningSandbox {
 }
 
 impl Sandbox {
+    /// An empty world.
     pub async fn start(settings: SandboxSettings) -> Result<RunningSandbox, StartError> {
-        if !settings.addr.ip().is_loopback() {
-            return Err(StartError::NotLoopback(settings.addr));
-        }
-        let failed = |cause| StartError::Listen { addr: settings.addr, cause };
-        let listener = TcpListener::bind(settings.addr).await.map_err(failed)?;
-        let addr = listener.local_addr().map_err(failed)?;
-        let handle = SandboxHandle::new(settings.seed, settings.strictness);
-        let router = Router::new().merge(meta::router()).merge(control::router());
-        let router = router.with_state(handle.clone());
-        let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-            let _ = stream.set_nodelay(true);
-        });
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await
-            {
-                tracing::error!(%error, "the sandbox's listener failed");
-            }
-        });
-        Ok(RunningSandbox { addr, handle, stop, server })
+        let world = World::new(settings.seed);
+        serve(settings, world).await
     }
+
+    /// The world and the timeline of a scenario, whose own seed counts if it names one. Nothing
+    /// is bound before all of it is known to be valid.
+    pub async fn start_with(
+        settings: SandboxSettings,
+        scenario: &Scenario,
+    ) -> Result<(RunningSandbox, Furnished), StartError> {
+        let (world, furnished) = scenario::furnish(scenario, settings.seed)?;
+        Ok((serve(settings, world).await?, furnished))
+    }
+}
+
+async fn serve(settings: SandboxSettings, world: World) -> Result<RunningSandbox, StartError> {
+    if !settings.addr.ip().is_loopback() {
+        return Err(StartError::NotLoopback(settings.addr));
+    }
+    let failed = |cause| StartError::Listen { addr: settings.addr, cause };
+    let listener = TcpListener::bind(settings.addr).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    let handle = SandboxHandle::new(world, settings.strictness);
+    let router = router(&handle);
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let server = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "the sandbox's listener failed");
+        }
+    });
+    Ok(RunningSandbox { addr, handle, stop, server })
+}
+
+/// Each platform's routes under what happens around every exchange; the control API beside them,
+/// which never misbehaves.
+fn router(handle: &SandboxHandle) -> Router {
+    let around = Around { sandbox: handle.clone(), target: meta::target };
+    let meta = meta::router(handle).layer(middleware::from_fn_with_state(around, exchange));
+    control::router().merge(meta).with_state(handle.clone())
 }
 
 impl RunningSandbox {

@@ -1,180 +1,156 @@
-//! `POST /{version}/{asset}/events`
+//! `POST /{version}/{dataset}/events`
 
-use std::collections::HashMap;
-use std::time::Duration;
-
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
-use super::answer::{GraphError, cut, html, json_response};
-use super::wire::Received;
-use super::{caller, validate, wire};
-use crate::clock;
-use crate::world::{Misbehaviour, SandboxHandle, Strictness, World};
+use super::answer::{GraphError, json_response};
+use super::caller::{self, Caller, Edge, Presented};
+use super::turn::{Turn, token_of};
+use super::world::AssetKind;
+use super::{validate, wire};
+use crate::exchange::Outcome;
+use crate::handle::SandboxHandle;
+use crate::inspect::{TokenPlace, Verdict};
+use crate::timeline::{Misbehaviour, Plan};
+use crate::world::{Strictness, World};
+
+/// Within this time a repetition is recognized (`meta-conversions.md §7`).
+const DEDUP_WINDOW_S: i64 = 48 * 3_600;
+
+/// The permission a delivery needs.
+const SCOPE: &str = "ads_management";
 
 pub async fn post(
     State(sandbox): State<SandboxHandle>,
-    Path((_version, asset)): Path<(String, String)>,
-    Query(query): Query<HashMap<String, String>>,
-    headers: HeaderMap,
-    body: Bytes,
+    Path(path): Path<Vec<(String, String)>>,
+    request: Request,
 ) -> Response {
-    let misbehaviours = sandbox.world().misbehaviours(&asset);
-    for misbehaviour in &misbehaviours {
-        match misbehaviour {
-            Misbehaviour::Slow { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
-            Misbehaviour::CutBefore => cut(),
-            _ => {}
-        }
+    let asset = path.into_iter().find(|(key, _)| key == "node").unwrap_or_default().1;
+    if sandbox.strictness() == Strictness::NullSink {
+        return sink(&sandbox, &asset, request).await;
     }
-    if sandbox.world().strictness == Strictness::NullSink {
-        return sink(&sandbox, &asset, &headers, &body);
-    }
-    let received = wire::read(&headers, &query, body).await;
-    let answer = answer(&mut sandbox.world(), &asset, received, &misbehaviours);
-    if misbehaviours.contains(&Misbehaviour::CutAfter) {
-        cut();
-    }
-    answer
-}
-
-fn answer(
-    world: &mut World,
-    asset: &str,
-    received: Result<Received, GraphError>,
-    misbehaviours: &[Misbehaviour],
-) -> Response {
-    let trace_id = world.trace_id();
-    let checked = received.and_then(|received| {
-        let token = caller::check(world, &received.presented)?;
-        if !world.has_asset(asset) || !token.1.assets.contains(asset) {
-            return Err(GraphError::missing_object(asset));
-        }
-        Ok(received)
+    let Ok(turn) = Turn::from_request(request, &()).await;
+    let mut world = sandbox.world();
+    let response = turn.answer(&mut world, Edge::Events, &asset, |world, caller| {
+        accept(world, &asset, &turn, caller)
     });
-    let received = match checked {
-        Ok(received) => received,
-        Err(error) => {
-            world.refused(asset, error.code, error.subcode);
-            return error.response(&trace_id);
-        }
-    };
-    if let Some(response) = misbehave(world, asset, &received, misbehaviours, &trace_id) {
-        return response;
-    }
-    if let Err(error) = validate::events(&received.events, clock::unix_seconds()) {
-        world.refused(asset, error.code, error.subcode);
-        return error.response(&trace_id);
-    }
-    world.receive(asset, &received.events);
-    let miscount = u64::from(misbehaviours.contains(&Misbehaviour::Miscount));
-    success(received.events.len() as u64 - miscount, &trace_id)
-}
-
-fn success(events: u64, trace_id: &str) -> Response {
-    let body = json!({ "events_received": events, "messages": [], "fbtrace_id": trace_id });
-    json_response(StatusCode::OK, &body)
-}
-
-fn misbehave(
-    world: &mut World,
-    asset: &str,
-    received: &Received,
-    misbehaviours: &[Misbehaviour],
-    trace_id: &str,
-) -> Option<Response> {
-    for misbehaviour in misbehaviours {
-        match misbehaviour {
-            Misbehaviour::Error { status, error } => {
-                let mut error = error.clone();
-                error["fbtrace_id"] = trace_id.into();
-                let code = error["code"].as_i64().unwrap_or(0);
-                world.refused(asset, code, error["error_subcode"].as_i64());
-                return Some(json_response(status_of(*status), &json!({ "error": error })));
-            }
-            Misbehaviour::Throttle { code, minutes } => {
-                world.refused(asset, *code, None);
-                return Some(throttle(asset, *code, *minutes, trace_id));
-            }
-            Misbehaviour::TooMany { retry_after_seconds } => {
-                world.refused(asset, 429, None);
-                let wait = retry_after_seconds.to_string();
-                return Some(
-                    (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait)], "").into_response(),
-                );
-            }
-            Misbehaviour::Html { status } => {
-                world.refused(asset, i64::from(*status), None);
-                return Some(html(status_of(*status)));
-            }
-            Misbehaviour::Poison { event_name, subcode, with_index } => {
-                let Some(index) =
-                    received.events.iter().position(|e| e["event_name"] == **event_name)
-                else {
-                    continue;
-                };
-                world.refused(asset, 100, *subcode);
-                return Some(poison(index, *subcode, *with_index).response(trace_id));
-            }
-            Misbehaviour::EchoToken => {
-                let token = received.presented.token.as_deref().unwrap_or_default();
-                let message = format!("Malformed access token {token}");
-                world.refused(asset, 190, None);
-                return Some(
-                    GraphError::new(StatusCode::BAD_REQUEST, 190, None, message).response(trace_id),
-                );
-            }
-            Misbehaviour::Slow { .. }
-            | Misbehaviour::CutBefore
-            | Misbehaviour::CutAfter
-            | Misbehaviour::Miscount => {}
-        }
-    }
-    None
-}
-
-fn poison(index: usize, subcode: Option<i64>, with_index: bool) -> GraphError {
-    if with_index {
-        let message = format!("Server Side Api Parameter Error on param \"$['data'][{index}]\"");
-        return GraphError::parameter(subcode, message);
-    }
-    GraphError::parameter(subcode, "One of the events is not valid")
-}
-
-fn throttle(asset: &str, code: i64, minutes: u64, trace_id: &str) -> Response {
-    let usage: Value = json!({ asset: [{
-        "type": "ads_management", "call_count": 100, "total_cputime": 25, "total_time": 25,
-        "estimated_time_to_regain_access": minutes, "ads_api_access_tier": "standard_access",
-    }]});
-    let message = format!("(#{code}) There have been too many calls. Wait a bit and try again.");
-    let mut response =
-        GraphError::new(StatusCode::BAD_REQUEST, code, None, message).response(trace_id);
-    if let Ok(value) = usage.to_string().parse() {
-        response.headers_mut().insert("x-business-use-case-usage", value);
+    if let Some((code, subcode)) = response.extensions().get().and_then(Outcome::refusal) {
+        world.inspection.refused(&asset, code, subcode);
     }
     response
 }
 
-fn status_of(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+fn accept(
+    world: &mut World,
+    asset: &str,
+    turn: &Turn,
+    caller: &Caller,
+) -> Result<Value, GraphError> {
+    may_send(world, asset, caller)?;
+    if let Some(error) = &turn.call.unreadable {
+        return Err(error.clone());
+    }
+    let events = &turn.call.events;
+    bite(world, &turn.plan, events)?;
+    let now = world.clock.unix_seconds();
+    validate::events(events, now)?;
+    world.receive(asset, events.iter().map(|event| (event, verdict(event))), now);
+    let miscount = u64::from(turn.plan.has(&Misbehaviour::Miscount));
+    let messages: Vec<&str> = turn.plan.iter().filter_map(message_of).collect();
+    Ok(success(events.len() as u64 - miscount, &messages))
+}
+
+fn may_send(world: &World, asset: &str, caller: &Caller) -> Result<(), GraphError> {
+    let missing = || GraphError::missing_object("post", asset);
+    let token = token_of(world, caller).ok_or_else(missing)?;
+    let known = world.meta.assets.get(asset).ok_or_else(missing)?;
+    if known.kind != AssetKind::Dataset || !token.assets.contains(asset) {
+        return Err(missing());
+    }
+    if token.scopes.contains(SCOPE) { Ok(()) } else { Err(GraphError::permission(SCOPE)) }
+}
+
+/// Refuses the whole request for an event of the poisonous name.
+fn bite(world: &mut World, plan: &Plan, events: &[Value]) -> Result<(), GraphError> {
+    for applied in &plan.0 {
+        let Misbehaviour::Poison { event_name, subcode, with_index } = &applied.what else {
+            continue;
+        };
+        let found = events.iter().position(|event| event["event_name"] == **event_name);
+        let Some(index) = found else { continue };
+        world.schedule.spend(applied.step);
+        let message = if *with_index {
+            format!("Server Side Api Parameter Error on param \"$['data'][{index}]\"")
+        } else {
+            "One of the events is not valid".to_owned()
+        };
+        return Err(GraphError::parameter(*subcode, message));
+    }
+    Ok(())
+}
+
+fn message_of(what: &Misbehaviour) -> Option<&str> {
+    match what {
+        Misbehaviour::Messages { text } => Some(text),
+        _ => None,
+    }
+}
+
+fn success(events: u64, messages: &[&str]) -> Value {
+    json!({ "events_received": events, "messages": messages, "fbtrace_id": "" })
+}
+
+/// How Meta tells events apart: by id and name. Without an id, what servers send is never
+/// recognized; nor is business messaging, whatever it has.
+fn verdict(event: &Value) -> Verdict {
+    let (Some(id), Some(name)) = (event["event_id"].as_str(), event["event_name"].as_str()) else {
+        return Verdict::Anonymous;
+    };
+    let deduplicates = event["action_source"] != "business_messaging";
+    Verdict::Known { key: identity(id, name), window_s: deduplicates.then_some(DEDUP_WINDOW_S) }
+}
+
+fn identity(id: &str, name: &str) -> u128 {
+    let mut hash = Sha256::new();
+    for part in [id, name] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    let mut first = [0; 16];
+    first.copy_from_slice(&hash.finalize()[..16]);
+    u128::from_le_bytes(first)
 }
 
 /// Counts the elements of `data` without building them: the measure is what stands in front.
-fn sink(sandbox: &SandboxHandle, asset: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+async fn sink(sandbox: &SandboxHandle, asset: &str, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
+        return json_response(StatusCode::PAYLOAD_TOO_LARGE, &json!({}));
+    };
     let mut world = sandbox.world();
     let trace_id = world.trace_id();
-    let presented = caller::Presented { token: wire::bearer(headers), ..Default::default() };
-    if let Err(error) = caller::check(&world, &presented) {
-        world.refused(asset, error.code, error.subcode);
+    let now = world.clock.unix_seconds();
+    if let Err(error) = caller::check(&world.meta, &in_header(&parts.headers), Edge::Events, now) {
+        world.inspection.refused(asset, error.code, error.subcode);
         return error.response(&trace_id);
     }
-    let events = count_events(body);
-    world.sink(asset, events);
+    let events = count_events(&body);
+    world.inspection.sink(asset, events);
     drop(world);
-    success(events, &trace_id)
+    let mut answer = success(events, &[]);
+    answer["fbtrace_id"] = trace_id.into();
+    json_response(StatusCode::OK, &answer)
+}
+
+/// Larger than a request of 1,000 events ever is.
+const MAX_BODY_BYTES: usize = 32 << 20;
+
+fn in_header(headers: &HeaderMap) -> Presented {
+    let token = wire::bearer(headers).map(|token| (token, TokenPlace::Header));
+    Presented { token, ..Presented::default() }
 }
 
 /// Objects at depth two, `{"data":[{…},{…}]}`.
@@ -213,5 +189,17 @@ mod tests {
         ] {
             assert_eq!(count_events(body.as_bytes()), events, "{body}");
         }
+    }
+
+    #[test]
+    fn only_events_with_an_id_are_told_apart() {
+        let event = |id: Value, source: &str| json!({ "event_id": id, "event_name": "Lead", "action_source": source });
+        assert_eq!(verdict(&event(Value::Null, "website")), Verdict::Anonymous);
+        let Verdict::Known { key, window_s } = verdict(&event(json!("a"), "website")) else {
+            panic!("an id makes an event known");
+        };
+        assert_eq!(window_s, Some(DEDUP_WINDOW_S));
+        let chat = verdict(&event(json!("a"), "business_messaging"));
+        assert_eq!(chat, Verdict::Known { key, window_s: None });
     }
 }

@@ -1,27 +1,29 @@
 //! Meta's routes, as far as the Conversions API and its tokens go.
+//!
+//! * `world`: what Meta knows. `caller`: who asks, and whether that is allowed.
+//! * `events`, `validate`: deliveries. `oauth`, `dialog`, `mint`: where tokens come from.
+//! * `debug_token`, `reads`, `permissions`: what can be asked about a token and with it.
+//! * `wire`: the shapes in which clients send. `answer`, `refusals`, `usage`: Meta's words.
 
 mod answer;
 mod caller;
+mod debug_token;
+mod dialog;
 mod events;
+mod mint;
+mod oauth;
+mod permissions;
 mod reads;
+mod refusals;
+mod routes;
+mod turn;
+mod usage;
 mod validate;
 mod wire;
+mod world;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
-
-use crate::world::SandboxHandle;
-
-/// Larger than a request of 1,000 events ever is.
-const MAX_BODY_BYTES: usize = 32 << 20;
-
-pub fn router() -> Router<SandboxHandle> {
-    Router::new()
-        .route("/{version}/{asset}/events", post(events::post))
-        .route("/{version}/debug_token", get(reads::debug_token))
-        .route("/{version}/dataset_quality", get(reads::dataset_quality))
-        .route("/{version}/me", get(reads::me))
-        .route("/{version}/{asset}", get(reads::asset))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-}
+pub use routes::{router, target};
+pub use world::{
+    AssetKind, Damage, EntryError, MetaWorld, NewApp, NewAsset, NewCode, NewToken, OLDEST_VERSION,
+    Token, TokenKind, TokenState, check_name,
+};

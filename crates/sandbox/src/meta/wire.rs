@@ -1,20 +1,74 @@
-//! The shapes in which clients send events.
+//! The shapes in which clients send (`meta-conversions.md §11`).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::answer::GraphError;
 use super::caller::Presented;
+use crate::inspect::TokenPlace;
 
 /// A request, whatever shape it had.
 #[derive(Debug, Default)]
-pub struct Received {
+pub struct Call {
     pub presented: Presented,
+    /// All plain parameters of query and body.
+    pub fields: BTreeMap<String, String>,
     pub events: Vec<Value>,
-    pub test_event_code: Option<String>,
+    /// Why it could not be read. It is refused when the caller is known, as by the platform.
+    pub unreadable: Option<GraphError>,
+}
+
+/// Longest body of anything but events.
+const MAX_BODY_BYTES: usize = 32 << 20;
+
+impl<S: Send + Sync> FromRequest<S> for Call {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await;
+        let mut call = read(&parts.headers, &query, body.unwrap_or_default()).await;
+        // A body that ended early was no request at all; nobody waits for the answer.
+        call.presented.token = call.presented.token.filter(|(text, _)| !text.is_empty());
+        Ok(call)
+    }
+}
+
+impl Call {
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    fn take(&mut self, key: &str, value: Value, place: TokenPlace) -> Result<(), GraphError> {
+        let text = match &value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+            _ => None,
+        };
+        let presented = &mut self.presented;
+        match (key, text) {
+            ("access_token", text) => {
+                let given = text.map(|text| (text, place));
+                presented.token = presented.token.take().or(given);
+            }
+            ("appsecret_proof", text) => presented.proof = presented.proof.take().or(text),
+            ("appsecret_time", text) => {
+                let time = text.and_then(|text| text.parse().ok());
+                presented.proof_time = presented.proof_time.or(time);
+            }
+            ("data" | "data[]", _) => add_events(&mut self.events, value)?,
+            (_, Some(text)) => {
+                self.fields.entry(key.to_owned()).or_insert(text);
+            }
+            (_, None) => {}
+        }
+        Ok(())
+    }
 }
 
 pub fn bearer(headers: &HeaderMap) -> Option<String> {
@@ -22,48 +76,34 @@ pub fn bearer(headers: &HeaderMap) -> Option<String> {
     value.strip_prefix("Bearer ").map(str::to_owned)
 }
 
-pub async fn read(
-    headers: &HeaderMap,
-    query: &HashMap<String, String>,
-    body: Bytes,
-) -> Result<Received, GraphError> {
-    let content_type = headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("");
-    let fields = if content_type.starts_with("multipart/") {
-        multipart(content_type, body).await?
-    } else if body.first() == Some(&b'{') {
-        json_fields(&body)?
-    } else {
-        form_fields(&body)
-    };
-    let mut received = Received {
-        presented: Presented {
-            token: bearer(headers).or_else(|| query.get("access_token").cloned()),
-            proof: query.get("appsecret_proof").cloned(),
-            proof_time: query.get("appsecret_time").and_then(|at| at.parse().ok()),
-        },
-        ..Received::default()
-    };
-    for (key, value) in fields {
-        take(&mut received, &key, value)?;
+pub async fn read(headers: &HeaderMap, query: &str, body: Bytes) -> Call {
+    let mut call = Call::default();
+    call.presented.token = bearer(headers).map(|token| (token, TokenPlace::Header));
+    let mut taken = Ok(());
+    for (key, value) in form_fields(query.as_bytes()) {
+        taken = taken.and(call.take(&key, value, TokenPlace::Query));
     }
-    Ok(received)
+    match body_fields(headers, body).await {
+        Ok(fields) => {
+            for (key, value) in fields {
+                taken = taken.and(call.take(&key, value, TokenPlace::Body));
+            }
+        }
+        Err(error) => taken = taken.and(Err(error)),
+    }
+    call.unreadable = taken.err();
+    call
 }
 
-fn take(received: &mut Received, key: &str, value: Value) -> Result<(), GraphError> {
-    let text = || value.as_str().map(str::to_owned);
-    match key {
-        "access_token" => received.presented.token = received.presented.token.take().or_else(text),
-        "appsecret_proof" => {
-            received.presented.proof = received.presented.proof.take().or_else(text);
-        }
-        "appsecret_time" => {
-            received.presented.proof_time = value.as_i64().or_else(|| value.as_str()?.parse().ok());
-        }
-        "test_event_code" => received.test_event_code = text(),
-        "data" | "data[]" => add_events(&mut received.events, value)?,
-        _ => {}
+async fn body_fields(headers: &HeaderMap, body: Bytes) -> Result<Vec<(String, Value)>, GraphError> {
+    let content_type = headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("");
+    if content_type.starts_with("multipart/") {
+        multipart(content_type, body).await
+    } else if body.first() == Some(&b'{') {
+        json_fields(&body)
+    } else {
+        Ok(form_fields(&body))
     }
-    Ok(())
 }
 
 /// Events are objects, texts of objects, lists of either, or texts of such lists.
