@@ -9,20 +9,26 @@ use holdfast_model::ledger::{LedgerCounts, LedgerState};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
+/// Every call may be given up while it is under way: what was begun is then finished or undone, and
+/// items that were handed out but not taken come back.
 #[async_trait]
 pub trait Outbox: Send + Sync + 'static {
     /// Makes all items of the commit durable together and returns when they are. Concurrent
-    /// commits share an fsync. If an idempotency key is given and known, nothing is written.
+    /// commits share an fsync. If an idempotency key is given and known, nothing is written; that is
+    /// answered even where new items are refused.
     async fn append(&self, commit: Commit) -> Result<Appended, AppendError>;
 
     /// What was answered to an earlier request with this key, if it is still remembered.
     async fn remembered(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StorageError>;
 
-    /// Hands out waiting items of a lane, nearest deadline first, and marks them in flight. Leases
-    /// live in memory: a restart returns them.
+    /// Hands out waiting items of a lane, nearest deadline first, and marks them in flight. Deadlines
+    /// within an hour may count as equal; items of equal deadlines leave in the order they came, one
+    /// group after the other. An item above `max_bytes` is handed out alone. Leases live in memory:
+    /// a restart returns them.
     async fn lease(&self, lane: LaneId, ask: LeaseAsk) -> Result<Lease, StorageError>;
 
-    /// Puts leased items back, uncounted. With `not_before` they are deferred until then.
+    /// Puts leased items back, uncounted. With `not_before` they are deferred until then, or until a
+    /// restart. What is not leased is passed over.
     async fn release(
         &self,
         lane: LaneId,
@@ -45,7 +51,8 @@ pub trait Outbox: Send + Sync + 'static {
     fn withdraw_intent(&self, lane: LaneId, items: &[Seq]);
 
     /// Moves leased items to their terminal state, or to `unknown`. The registry row comes first,
-    /// then the acknowledgement in the outbox; both are idempotent by item.
+    /// then the acknowledgement in the outbox; both are idempotent by item. Items that are not leased
+    /// (any more) are passed over.
     async fn settle(&self, lane: LaneId, settlement: Settlement) -> Result<(), StorageError>;
 
     /// Moves waiting items whose deadline is at or before `due` to `expired`; leased ones are left
@@ -65,7 +72,8 @@ pub trait Outbox: Send + Sync + 'static {
     /// Cheap look at what a lane could lease right now.
     fn peek(&self, lane: LaneId) -> LanePeek;
 
-    /// Calls `wake` whenever items of the lane become leasable. Replaces an earlier one.
+    /// Calls `wake` whenever items of the lane become leasable, except by the passing of time. Must be
+    /// quick and must not call the outbox. Replaces an earlier one.
     fn on_available(&self, lane: LaneId, wake: WakeFn);
 
     /// Sets the most bytes that waiting items of the lane may take on disk.
@@ -83,7 +91,8 @@ pub trait Outbox: Send + Sync + 'static {
     async fn dead_letter(&self, item: ItemId) -> Result<Option<DeadLetter>, StorageError>;
 
     /// Puts dead letters and expired items back into their lanes, once each: the terminal row and
-    /// the new queue entry change together. `expires_at` of the item stays what it was unless a
+    /// the new queue entry change together. They take room as new items do, so there may be none for
+    /// some of them. Unknown items are left alone: they may have arrived. `expires_at` of the item stays what it was unless a
     /// new one is given. Returns those put back.
     async fn replay(&self, items: &[ItemId], at: UnixMillis) -> Result<Vec<ItemId>, StorageError>;
 
@@ -279,6 +288,7 @@ pub struct DeadLetter {
     pub destination: Option<DestinationId>,
     pub event_id: String,
     pub state: LedgerState,
+    /// Of an expired item: its summary names the hold, its remedy is the reason's hint.
     pub fault: Fault,
     pub at: UnixMillis,
     pub admitted_at: UnixMillis,

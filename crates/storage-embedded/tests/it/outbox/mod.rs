@@ -5,10 +5,11 @@
 //! of it and which fault is armed, but not which thread meets the fault: run a failing seed a few
 //! times.
 //!
-//! `model` is what should be, `moves` what a caller does, `restarts` how a process ends and begins
+//! `model` is what should be, `moves` and `leavings` what a caller does, `restarts` how a process ends and begins
 //! again, `failures` single ways of failing with all that follows.
 
 mod failures;
+mod leavings;
 pub mod model;
 mod moves;
 mod restarts;
