@@ -241,7 +241,9 @@ impl Model {
             self.settled(mine, place);
             return;
         }
-        // None was told that it worked; an abandoned one may have.
+        // None was told that it worked; an abandoned one may have, or will before it is the turn of
+        // a question to the same thread.
+        outbox.unknown_items(lane, 1).await.unwrap();
         if outbox.peek(lane).in_flight < self.leased_of(lane).len() as u64 {
             self.settled(mine, place);
         }
