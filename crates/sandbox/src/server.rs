@@ -60,8 +60,9 @@ impl Sandbox {
         serve(settings, world).await
     }
 
-    /// The world and the timeline of a scenario, whose own seed counts if it names one. Nothing
-    /// is bound before all of it is known to be valid.
+    /// The world and the timeline of a scenario. Nothing is bound before all of it is known to be
+    /// valid. The seed is that of the settings; the caller decides whether the scenario's is to
+    /// count.
     pub async fn start_with(
         settings: SandboxSettings,
         scenario: &Scenario,

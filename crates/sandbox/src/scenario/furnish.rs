@@ -42,7 +42,7 @@ pub fn furnish(scenario: &Scenario, seed: u64) -> Result<(World, Furnished), Sce
         tokens: scenario.tokens.iter().cloned().map(Some).collect(),
         timeline: scenario.timeline.iter().cloned().map(Some).collect(),
     };
-    let mut work = Work::new(scenario.head.seed.unwrap_or(seed), &[]);
+    let mut work = Work::new(seed, &[]);
     work.all(&shaped);
     if work.errors.is_empty() {
         Ok((work.world, work.furnished))

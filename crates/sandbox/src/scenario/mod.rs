@@ -75,6 +75,11 @@ impl Scenario {
         errors.extend(furnish::mistakes(&scenario, &errors));
         if errors.is_empty() { Ok(scenario.complete()) } else { Err(ScenarioError::Keys(errors)) }
     }
+
+    /// The seed that the file names.
+    pub fn seed(&self) -> Option<u64> {
+        self.head.seed
+    }
 }
 
 /// A scenario in which entries that could not be read are missing.
