@@ -4,6 +4,7 @@
 //! Nothing here sends anything, reads a clock or draws a random number. The [`Platform`] trait is
 //! the seam: a new platform is one folder beside `meta` and one line in [`platform`].
 
+mod admission;
 pub mod catalog;
 pub mod meta;
 mod seam;

@@ -9,6 +9,7 @@ use holdfast_model::platform::PlatformId;
 use holdfast_model::secret::Secret;
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
+use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
 
@@ -20,6 +21,15 @@ pub trait Platform: Send + Sync {
     /// Checks one raw event, normalizes and hashes it, and encodes the fragment. `raw` is the JSON
     /// text of one event. Never keeps or copies raw personal data beyond the fragment.
     fn admit(&self, raw: &[u8], cx: &AdmitContext<'_>) -> Result<Admitted, Rejection>;
+
+    /// What the keys that a caller gave beside the events (`test_event_code`, …) mean for the
+    /// request they will be in, in canonical form. Takes every key of the outer form as it comes;
+    /// tokens, the events themselves and what means nothing here are ignored.
+    fn request_keys(
+        &self,
+        keys: &Map<String, Value>,
+        settings: &DestinationSettings,
+    ) -> Result<BatchGroup, Rejection>;
 
     /// When the item stops being deliverable. For conversions this is what admission stored; a
     /// platform whose window moves works it out anew.
@@ -54,9 +64,7 @@ pub struct AdmitContext<'a> {
     /// The event id to store if the event has none.
     pub fallback_event_id: &'a str,
     /// Request-level keys given beside `data` by a drop-in caller (`test_event_code`,
-    /// `partner_agent`, …), already in canonical form; see [`meta::request_keys`].
-    ///
-    /// [`meta::request_keys`]: crate::meta
+    /// `partner_agent`, …), already in canonical form; see [`Platform::request_keys`].
     pub group: &'a BatchGroup,
 }
 

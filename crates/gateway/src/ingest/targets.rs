@@ -7,7 +7,7 @@ use holdfast_model::destination::Destination;
 use holdfast_model::id::AssetId;
 use holdfast_model::item::BatchGroup;
 use holdfast_model::platform::PlatformId;
-use holdfast_platforms::{Platform, Rejection};
+use holdfast_platforms::Platform;
 use serde_json::{Map, Value};
 
 use super::{IngestError, form};
@@ -79,21 +79,16 @@ pub fn prepare(
         let platform = holdfast_platforms::platform(destination.platform).ok_or_else(|| {
             IngestError::PlatformNotSupported { destination: destination.id.clone() }
         })?;
-        let group = group(&destination, keys).map_err(IngestError::RequestKey)?;
+        let group = match keys.is_empty() {
+            true => BatchGroup::default(),
+            false => platform
+                .request_keys(keys, &destination.settings)
+                .map_err(IngestError::RequestKey)?,
+        };
         let held = any_hold && gateway.is_held(&destination);
         Ok(Target { destination, platform, group, held })
     };
     destinations.into_iter().map(prepare).collect()
-}
-
-/// What the request-level keys mean to the destination's platform.
-fn group(destination: &Destination, keys: &Map<String, Value>) -> Result<BatchGroup, Rejection> {
-    match destination.platform {
-        PlatformId::Meta if !keys.is_empty() => {
-            holdfast_platforms::meta::request_keys(keys, &destination.settings)
-        }
-        PlatformId::Meta | PlatformId::Snap | PlatformId::Whatsapp => Ok(BatchGroup::default()),
-    }
 }
 
 /// A key that is bound learns nothing of other destinations, not even whether they exist.

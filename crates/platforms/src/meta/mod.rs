@@ -18,12 +18,13 @@ mod request;
 mod suspects;
 mod usage;
 
+use holdfast_model::destination::DestinationSettings;
 use holdfast_model::fault::Fault;
-use holdfast_model::item::Admitted;
+use holdfast_model::item::{Admitted, BatchGroup};
 use holdfast_model::platform::PlatformId;
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
+use serde_json::{Map, Value};
 
-pub use admit::request_keys;
 pub use normalize::{Normalized, Surroundings, normalize_field};
 
 use crate::catalog::Catalog;
@@ -66,6 +67,14 @@ impl Platform for Meta {
 
     fn admit(&self, raw: &[u8], cx: &AdmitContext<'_>) -> Result<Admitted, Rejection> {
         admit::admit(raw, cx)
+    }
+
+    fn request_keys(
+        &self,
+        keys: &Map<String, Value>,
+        settings: &DestinationSettings,
+    ) -> Result<BatchGroup, Rejection> {
+        admit::request_keys(keys, settings)
     }
 
     fn request(&self, fragments: &[&[u8]], cx: &RequestContext<'_>) -> HttpRequest {

@@ -12,6 +12,7 @@ use super::answer::{self, Answer, ErrorAnswer};
 use super::classify::{classify, entry};
 use super::judge::fault_of;
 use super::{DEFAULT_API_VERSION, proof};
+use crate::admission::query::percent_encoded;
 use crate::{Learned, Probe, ProbeAnswer, ProbeContext, ProbeKind, ProbeReading};
 
 /// Best first: the asset itself, what even narrow tokens may read, then what Meta says of the
@@ -65,19 +66,6 @@ fn request(
         headers: vec![("authorization", authorization)],
         body: Vec::new(),
     }
-}
-
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
 }
 
 pub fn read(kind: ProbeKind, response: &HttpResponse) -> ProbeReading {

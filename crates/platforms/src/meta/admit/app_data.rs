@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::json::Kind;
-use super::reader::{Member, Reader, is_blank};
+use super::reader::{Member, Reader};
+use super::text::is_blank;
 use super::{encode, refusal};
 use crate::Rejection;
 

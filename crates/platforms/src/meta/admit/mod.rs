@@ -13,26 +13,21 @@
 //! elsewhere).
 
 mod app_data;
-mod currency;
 mod custom_data;
-mod encode;
 mod event;
 mod identifiers;
-mod json;
-mod keys;
-mod reader;
 mod refusal;
 mod request_keys;
 mod rules;
-mod sha256;
 mod user_data;
 mod user_keys;
-mod warnings;
 
 use holdfast_model::item::{Admitted, ProfileStamp};
 
 pub use request_keys::request_keys;
 
+use crate::admission::refusal::text_of;
+use crate::admission::{currency, encode, json, keys, reader, text, warnings};
 use crate::{AdmitContext, Rejection};
 use event::Event;
 use reader::Reader;
@@ -46,13 +41,11 @@ const HASHED_GROWTH_BYTES: usize = 768;
 
 /// Checks, normalizes, hashes and encodes one event.
 pub fn admit(raw: &[u8], cx: &AdmitContext<'_>) -> Result<Admitted, Rejection> {
-    if raw.len() > MAX_EVENT_BYTES {
-        return Err(refusal::too_large("", format!("{MAX_EVENT_BYTES} bytes")));
-    }
-    let text = std::str::from_utf8(raw).map_err(|error| {
-        let message = format!("not valid UTF-8 at byte {}", error.valid_up_to());
-        refusal::refuse("meta.malformed_json", "", message)
-    })?;
+    let text = text_of(raw, MAX_EVENT_BYTES).map_err(refusal::in_metas_words)?;
+    admit_text(text, cx).map_err(refusal::in_metas_words)
+}
+
+fn admit_text(text: &str, cx: &AdmitContext<'_>) -> Result<Admitted, Rejection> {
     let mut reader = Reader::new(text);
     let event = Event::read(&mut reader)?;
     let Reader { copied, mut warnings, .. } = reader;
@@ -62,7 +55,7 @@ pub fn admit(raw: &[u8], cx: &AdmitContext<'_>) -> Result<Admitted, Rejection> {
     rules::companions(&event, &required, &mut warnings)?;
 
     let event_id = event.id.as_deref().unwrap_or(cx.fallback_event_id);
-    let mut fragment = Vec::with_capacity(raw.len() + HASHED_GROWTH_BYTES);
+    let mut fragment = Vec::with_capacity(text.len() + HASHED_GROWTH_BYTES);
     event.write_head(&mut fragment, &required, event_id);
     let written = event.write_user_data(cx.settings, cx.now, &mut fragment, &mut warnings);
     rules::identity(&written, &event, &required, &mut warnings)?;

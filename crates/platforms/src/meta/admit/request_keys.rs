@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::reader::is_blank;
 use super::refusal::refuse;
+use super::text::is_blank;
 use crate::Rejection;
 
 /// Longest text of one key. Real ones have below a hundred bytes; they are kept with every item.

@@ -4,7 +4,6 @@
 //! where Meta's libraries agree with each other, this agrees with them (the vector test holds it
 //! to that). What is already hashed passes through and is never hashed again.
 
-mod country;
 mod date;
 mod email;
 mod names;
@@ -16,9 +15,12 @@ use std::borrow::Cow;
 use holdfast_model::time::UnixSeconds;
 use unicode_normalization::char::is_combining_mark;
 
-pub use country::{calling_code, is_us as country_is_us};
+pub use crate::admission::country::{calling_code, is_us as country_is_us};
+pub use crate::admission::text::{is_space, trim};
 pub use prehashed::is_appendix;
 
+use crate::admission::country;
+use crate::admission::text::{keep, lower};
 use prehashed::prehashed;
 
 /// A field of `user_data` that is hashed.
@@ -118,7 +120,7 @@ pub fn normalize<'a>(field: Field, text: &'a str, around: &Surroundings) -> Norm
         Field::City => text_or_invalid(keep(lower(trimmed), is_letter_or_digit), "a city"),
         Field::State => names::state(lower(trimmed), around.country_is_us),
         Field::Zip => zip(lower(trimmed), around.country_is_us),
-        Field::Country => country::normalize(lower(trimmed)),
+        Field::Country => country_code(lower(trimmed)),
         Field::ExternalId | Field::AppUserId => Normalized::Text(lower(trimmed)),
         Field::First5OfFirstName | Field::First5OfLastName => names::first(lower(trimmed), 5),
         Field::FirstInitial => names::first(lower(trimmed), 1),
@@ -126,43 +128,6 @@ pub fn normalize<'a>(field: Field, text: &'a str, around: &Surroundings) -> Norm
         Field::MonthOfBirth => date::part(trimmed, 1..=12, 2, "a month, MM"),
         Field::YearOfBirth => {
             date::part(trimmed, 1900..=date::year_of(around.now), 4, "a year since 1900, YYYY")
-        }
-    }
-}
-
-/// White space as JavaScript and Python see it together: the two differ in U+FEFF, U+0085 and
-/// U+001C to U+001F, and a value that either would trim is trimmed here.
-pub fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t'..='\r' | '\u{1c}'..='\u{1f}')
-        || (!c.is_ascii() && (c.is_whitespace() || c == '\u{feff}'))
-}
-
-pub fn trim(text: &str) -> &str {
-    // Most values begin and end with a visible ASCII character.
-    match text.as_bytes() {
-        [b'!'..=b'~', .., b'!'..=b'~'] => text,
-        _ => text.trim_matches(is_space),
-    }
-}
-
-fn lower(text: &str) -> Cow<'_, str> {
-    if !text.is_ascii() {
-        Cow::Owned(text.to_lowercase())
-    } else if text.bytes().any(|b| b.is_ascii_uppercase()) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-/// Only the characters that pass; nothing is copied where all do.
-fn keep(text: Cow<'_, str>, passes: impl Fn(char) -> bool) -> Cow<'_, str> {
-    match text {
-        _ if text.chars().all(&passes) => text,
-        Cow::Borrowed(text) => Cow::Owned(text.chars().filter(|c| passes(*c)).collect()),
-        Cow::Owned(mut text) => {
-            text.retain(passes);
-            Cow::Owned(text)
         }
     }
 }
@@ -182,6 +147,12 @@ fn is_mark(c: char) -> bool {
 
 fn text_or_invalid<'a>(text: Cow<'a, str>, expected: &'static str) -> Normalized<'a> {
     if text.is_empty() { Normalized::Invalid(expected) } else { Normalized::Text(text) }
+}
+
+fn country_code(text: Cow<'_, str>) -> Normalized<'_> {
+    const EXPECTED: &str = "a country as two letters such as us, or its English name";
+    country::code_of(text)
+        .map_or(Normalized::Invalid(EXPECTED), |code| Normalized::Text(Cow::Borrowed(code)))
 }
 
 fn gender(text: &str) -> Normalized<'static> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Normalized, is_letter, is_space, keep, text_or_invalid};
+use crate::admission::us_states;
 
 /// Lower case without ASCII punctuation and white space; other scripts stay as they are.
 pub fn person(text: Cow<'_, str>) -> Normalized<'_> {
@@ -24,41 +25,9 @@ pub fn first(text: Cow<'_, str>, characters: usize) -> Normalized<'_> {
 pub fn state(text: Cow<'_, str>, country_is_us: Option<bool>) -> Normalized<'_> {
     let name = keep(text, is_letter);
     if country_is_us != Some(false)
-        && let Ok(at) = US_STATES.binary_search_by_key(&name.as_ref(), |(state, _)| state)
+        && let Some(code) = us_states::code_of(&name)
     {
-        return Normalized::Text(Cow::Borrowed(US_STATES[at].1));
+        return Normalized::Text(Cow::Borrowed(code));
     }
     text_or_invalid(name, "a state or province")
-}
-
-/// ANSI codes of the states, the federal district and the territories, by name. Sorted.
-#[rustfmt::skip]
-const US_STATES: [(&str, &str); 58] = [
-    ("alabama", "al"), ("alaska", "ak"), ("americansamoa", "as"), ("arizona", "az"),
-    ("arkansas", "ar"), ("california", "ca"), ("colorado", "co"), ("connecticut", "ct"),
-    ("delaware", "de"), ("districtofcolumbia", "dc"), ("florida", "fl"), ("georgia", "ga"),
-    ("guam", "gu"), ("hawaii", "hi"), ("idaho", "id"), ("illinois", "il"), ("indiana", "in"),
-    ("iowa", "ia"), ("kansas", "ks"), ("kentucky", "ky"), ("louisiana", "la"), ("maine", "me"),
-    ("maryland", "md"), ("massachusetts", "ma"), ("michigan", "mi"), ("minnesota", "mn"),
-    ("mississippi", "ms"), ("missouri", "mo"), ("montana", "mt"), ("nebraska", "ne"),
-    ("nevada", "nv"), ("newhampshire", "nh"), ("newjersey", "nj"), ("newmexico", "nm"),
-    ("newyork", "ny"), ("northcarolina", "nc"), ("northdakota", "nd"),
-    ("northernmarianaislands", "mp"), ("ohio", "oh"), ("oklahoma", "ok"), ("oregon", "or"),
-    ("pennsylvania", "pa"), ("puertorico", "pr"), ("rhodeisland", "ri"), ("southcarolina", "sc"),
-    ("southdakota", "sd"), ("tennessee", "tn"), ("texas", "tx"), ("usvirginislands", "vi"),
-    ("utah", "ut"), ("vermont", "vt"), ("virginia", "va"), ("virginislands", "vi"),
-    ("washington", "wa"), ("washingtondc", "dc"), ("westvirginia", "wv"), ("wisconsin", "wi"),
-    ("wyoming", "wy"),
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_is_sorted_and_whole() {
-        assert!(US_STATES.is_sorted_by(|a, b| a.0 < b.0));
-        let codes: std::collections::BTreeSet<_> = US_STATES.iter().map(|(_, code)| code).collect();
-        assert_eq!(codes.len(), 50 + 1 + 5, "states, district, territories");
-    }
 }

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::json::{Flaw, Keys, Kind, Scanner};
 use super::refusal;
+use super::text::is_blank;
 use super::warnings::Warnings;
 use crate::Rejection;
-use crate::meta::normalize::is_space;
 
 /// The state of one pass over one event.
 #[derive(Debug)]
@@ -163,12 +163,8 @@ impl<'a> Reader<'a> {
         })?;
         if written.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
             let message = format!("{path} has a fraction or an exponent; expected {expected}");
-            return Err(refusal::refuse("meta.wrong_type", path, message));
+            return Err(refusal::refuse(refusal::WRONG_TYPE, path, message));
         }
         Ok(written)
     }
-}
-
-pub fn is_blank(text: &str) -> bool {
-    text.chars().all(is_space)
 }

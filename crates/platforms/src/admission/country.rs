@@ -2,26 +2,21 @@
 
 use std::borrow::Cow;
 
-use super::{Normalized, keep, lower, prehashed, trim};
-
-const EXPECTED: &str = "a country as two letters such as us, or its English name";
+use super::text::{keep, lower, trim};
 
 /// SHA-256 of `us`, for callers who hash the country themselves.
 const HASH_OF_US: &str = "79adb2a2fce5c6ba215fe5f27f532d4e7edbac4b6a5e09e1ef3a08084a904621";
 
-/// Letters only; a name becomes its code; the code must exist.
-pub fn normalize(text: Cow<'_, str>) -> Normalized<'_> {
-    code_of(text)
-        .map_or(Normalized::Invalid(EXPECTED), |code| Normalized::Text(Cow::Borrowed(code)))
-}
-
 /// Whether a value of `country`, as it was given, is the United States. `None` if it is no
 /// country.
 pub fn is_us(text: &str) -> Option<bool> {
-    match prehashed(trim(text)) {
-        Some(hash) => Some(hash.starts_with(HASH_OF_US)),
-        None => code_of(lower(trim(text))).map(|code| code == "us"),
+    let text = trim(text);
+    // Whatever a platform's own libraries put behind the hash.
+    let hash = text.split('.').next().unwrap_or_default();
+    if matches!(hash.len(), 32 | 64) && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Some(hash.eq_ignore_ascii_case(HASH_OF_US));
     }
+    code_of(lower(text)).map(|code| code == "us")
 }
 
 /// The calling code of a country (alpha-2, any case), without `+`. `None` for no country and for
@@ -33,7 +28,8 @@ pub fn calling_code(country: &str) -> Option<&'static str> {
     Some(CODES[at].1).filter(|code| !code.is_empty())
 }
 
-fn code_of(text: Cow<'_, str>) -> Option<&'static str> {
+/// The code of a country by its code or English name, in lower case; all but letters is passed over.
+pub fn code_of(text: Cow<'_, str>) -> Option<&'static str> {
     let letters = keep(text, |c| c.is_ascii_lowercase());
     let letters = letters.as_ref();
     match letters.len() {
