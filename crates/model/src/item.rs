@@ -13,6 +13,7 @@ pub struct ProfileStamp(pub u16);
 
 impl ProfileStamp {
     pub const META_DOCS_1: ProfileStamp = ProfileStamp(1);
+    pub const SNAP_DOCS_1: ProfileStamp = ProfileStamp(1001);
 }
 
 /// What must be equal for two items to share a request, in canonical form. Empty for most.

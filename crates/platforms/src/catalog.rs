@@ -110,6 +110,12 @@ impl Catalog {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
+    /// A row that must be there: for the names that a platform's own code writes, each of which a
+    /// test looks up.
+    pub fn row(&self, name: &str) -> &'static Entry {
+        self.by_name(name).unwrap_or_else(|| panic!("the catalog has a row {name}"))
+    }
+
     /// Entries for a code. With a subcode, an exact match comes before the code's general rows.
     pub fn by_code(&self, code: PlatformCode) -> Vec<&'static Entry> {
         let exact: Vec<_> =

@@ -5,9 +5,11 @@
 //! the seam: a new platform is one folder beside `meta` and one line in [`platform`].
 
 mod admission;
+mod body;
 pub mod catalog;
 pub mod meta;
 mod seam;
+pub mod snap;
 
 pub use seam::*;
 
@@ -17,6 +19,7 @@ use holdfast_model::platform::PlatformId;
 pub fn platform(id: PlatformId) -> Option<&'static dyn Platform> {
     match id {
         PlatformId::Meta => Some(&meta::Meta),
-        PlatformId::Snap | PlatformId::Whatsapp => None,
+        PlatformId::Snap => Some(&snap::Snap),
+        PlatformId::Whatsapp => None,
     }
 }

@@ -222,7 +222,8 @@ pub enum ProbeKind {
     DebugToken,
     /// A read of the asset that the destination points at.
     Asset,
-    /// A read that even narrow tokens are allowed (Meta: `dataset_quality`).
+    /// Another read of the asset, which even narrow tokens are allowed (Meta: `dataset_quality`;
+    /// Snap: the log of test events).
     Quality,
     /// Who the token belongs to.
     Identity,

@@ -28,6 +28,13 @@ pub fn calling_code(country: &str) -> Option<&'static str> {
     Some(CODES[at].1).filter(|code| !code.is_empty())
 }
 
+/// The calling code with which the digits of an international number begin. No calling code is the
+/// beginning of another.
+pub fn calling_code_of(digits: &str) -> Option<&'static str> {
+    let codes = CODES.iter().map(|(_, code)| *code).filter(|code| !code.is_empty());
+    codes.into_iter().find(|code| digits.starts_with(code))
+}
+
 /// The code of a country by its code or English name, in lower case; all but letters is passed over.
 pub fn code_of(text: Cow<'_, str>) -> Option<&'static str> {
     let letters = keep(text, |c| c.is_ascii_lowercase());
@@ -238,6 +245,22 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(calling_code(country), code);
+        }
+    }
+
+    #[test]
+    fn a_number_begins_with_one_calling_code() {
+        for (digits, code) in [
+            ("448444124653", Some("44")),
+            ("16505551212", Some("1")),
+            ("966551234567", Some("966")),
+            ("0", None),
+        ] {
+            assert_eq!(calling_code_of(digits), code);
+        }
+        let codes = || CODES.iter().map(|(_, code)| *code).filter(|code| !code.is_empty());
+        for code in codes() {
+            assert!(codes().all(|other| other == code || !other.starts_with(code)), "{code}");
         }
     }
 

@@ -59,6 +59,34 @@ pub fn integer(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(number.to_string().as_bytes());
 }
 
+/// A list of texts.
+pub fn texts<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = &'a str>) {
+    out.push(b'[');
+    for (position, one) in texts.enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        text(out, one);
+    }
+    out.push(b']');
+}
+
+/// A member that is a text, if there is one.
+pub fn write_text(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        key(out, name);
+        text(out, value);
+    }
+}
+
+/// A member that is a whole number, if there is one.
+pub fn write_integer(out: &mut Vec<u8>, name: &str, value: Option<i64>) {
+    if let Some(value) = value {
+        key(out, name);
+        integer(out, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

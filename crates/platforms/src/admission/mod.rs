@@ -7,9 +7,11 @@
 
 pub mod country;
 pub mod currency;
+pub mod email;
 pub mod encode;
 pub mod json;
 pub mod keys;
+pub mod normalized;
 pub mod query;
 pub mod reader;
 pub mod refusal;

@@ -155,6 +155,18 @@ impl<'a> Reader<'a> {
         Ok(self.scanner.copy(&mut self.copied, &mut self.keys)?)
     }
 
+    /// Copies a value; `None` if it is blank or an empty list. The caller takes the copy back then.
+    pub fn copy_unless_blank(&mut self) -> Result<Option<Kind>, Rejection> {
+        let start = self.copied.len();
+        let kind = self.copy()?;
+        let is_blank = match &self.copied[start..] {
+            b"[]" => true,
+            [b'"', inner @ .., b'"'] => inner.iter().all(|b| *b == b' '),
+            _ => false,
+        };
+        Ok((!is_blank).then_some(kind))
+    }
+
     /// The digits of a whole number, which must come next.
     pub fn whole_number(&mut self, path: &str, expected: &str) -> Result<&'a str, Rejection> {
         let written = self.scanner.number().map_err(|flaw| match flaw {

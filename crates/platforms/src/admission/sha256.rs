@@ -5,6 +5,10 @@
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
+/// SHA-256 of the empty text: some programs hash what is only white space.
+pub const HASH_OF_NOTHING: &str =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 const BLOCK_BYTES: usize = 64;
 
 /// Longest text that fits one block beside its end mark (1 byte) and its length (8 bytes).

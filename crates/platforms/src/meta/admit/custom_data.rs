@@ -65,7 +65,7 @@ pub fn read(reader: &mut Reader<'_>) -> Result<CustomData, Rejection> {
             "customer_segmentation" => customer_segmentation(reader)?,
             "content_name" | "content_category" | "content_type" | "status" | "search_string"
             | "item_number" => documented(reader, key, Kind::Text, "a string")?,
-            "order_id" => unless_blank(reader)?.map_or(Member::Drop, |_| Member::Keep),
+            "order_id" => reader.copy_unless_blank()?.map_or(Member::Drop, |_| Member::Keep),
             _ => free(reader, key)?,
         };
         data.has_value |= key == "value" && member == Member::Keep;
@@ -156,24 +156,12 @@ fn documented(
     kind: Kind,
     expected: &str,
 ) -> Result<Member, Rejection> {
-    let Some(found) = unless_blank(reader)? else { return Ok(Member::Drop) };
+    let Some(found) = reader.copy_unless_blank()? else { return Ok(Member::Drop) };
     if found != kind {
         let found = found.name();
         reader.warnings.add(|| format!("custom_data.{key} is {found}; Meta documents {expected}"));
     }
     Ok(Member::Keep)
-}
-
-/// Copies a value; `None` if it is blank or an empty list.
-fn unless_blank(reader: &mut Reader<'_>) -> Result<Option<Kind>, Rejection> {
-    let start = reader.copied.len();
-    let kind = reader.copy()?;
-    let is_blank = match &reader.copied[start..] {
-        b"[]" => true,
-        [b'"', inner @ .., b'"'] => inner.iter().all(|b| *b == b' '),
-        _ => false,
-    };
-    Ok((!is_blank).then_some(kind))
 }
 
 fn free(reader: &mut Reader<'_>, key: &str) -> Result<Member, Rejection> {

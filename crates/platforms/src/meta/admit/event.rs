@@ -8,7 +8,7 @@ use holdfast_model::time::UnixSeconds;
 
 use super::app_data::{self, AppData};
 use super::custom_data::{self, CustomData};
-use super::encode;
+use super::encode::{self, write_integer, write_text};
 use super::json::Kind;
 use super::keys::KeyList;
 use super::reader::{Member, Reader};
@@ -326,20 +326,6 @@ fn keep_unless_blank(reader: &mut Reader<'_>) -> Result<Member, Rejection> {
     reader.copy()?;
     let is_blank = matches!(&reader.copied[start..], b"\"\"" | b"[]");
     Ok(if is_blank { Member::Drop } else { Member::Keep })
-}
-
-fn write_text(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
-    if let Some(value) = value {
-        encode::key(out, name);
-        encode::text(out, value);
-    }
-}
-
-fn write_integer(out: &mut Vec<u8>, name: &str, value: Option<i64>) {
-    if let Some(value) = value {
-        encode::key(out, name);
-        encode::integer(out, value);
-    }
 }
 
 /// Where a key belongs that is known elsewhere.

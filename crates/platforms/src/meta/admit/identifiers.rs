@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::user_keys::KeySet;
+use crate::admission::sha256::HASH_OF_NOTHING;
 use crate::meta::normalize::is_appendix;
 
 /// Digits of a time in milliseconds: from 2001 to 2286.
@@ -13,9 +14,6 @@ const MILLISECOND_DIGITS: usize = 13;
 
 /// Longest id of digits alone; Meta's have up to 17.
 const MAX_ID_DIGITS: usize = 20;
-
-/// SHA-256 of the empty text: some programs hash what is only white space.
-const HASH_OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Meta refuses an event whose identifiers all lie within one of these sets. A lone
 /// `client_user_agent` is within the first.

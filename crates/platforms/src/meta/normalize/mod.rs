@@ -5,7 +5,6 @@
 //! to that). What is already hashed passes through and is never hashed again.
 
 mod date;
-mod email;
 mod names;
 mod phone;
 mod prehashed;
@@ -16,11 +15,13 @@ use holdfast_model::time::UnixSeconds;
 use unicode_normalization::char::is_combining_mark;
 
 pub use crate::admission::country::{calling_code, is_us as country_is_us};
+pub use crate::admission::normalized::Normalized;
 pub use crate::admission::text::{is_space, trim};
 pub use prehashed::is_appendix;
 
-use crate::admission::country;
+use crate::admission::normalized::text_or_invalid;
 use crate::admission::text::{keep, lower};
+use crate::admission::{country, email};
 use prehashed::prehashed;
 
 /// A field of `user_data` that is hashed.
@@ -82,18 +83,6 @@ pub struct Surroundings {
     pub now: UnixSeconds,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Normalized<'a> {
-    /// To be hashed.
-    Text(Cow<'a, str>),
-    /// Hashed by the caller already; goes out like this.
-    Hashed(Cow<'a, str>),
-    /// Only white space: the value is left out silently.
-    Empty,
-    /// Not a value of this field. What was expected, for a warning.
-    Invalid(&'static str),
-}
-
 /// Normalizes one value of the field with this key. For the vector test and for whoever wants to
 /// see what a value becomes.
 pub fn normalize_field<'a>(key: &str, text: &'a str, around: &Surroundings) -> Normalized<'a> {
@@ -112,7 +101,7 @@ pub fn normalize<'a>(field: Field, text: &'a str, around: &Surroundings) -> Norm
         return Normalized::Hashed(hashed);
     }
     match field {
-        Field::Email => email::normalize(lower(trimmed)),
+        Field::Email => address(lower(trimmed)),
         Field::Phone => phone::normalize(trimmed, around.calling_code),
         Field::FirstName | Field::LastName => names::person(lower(trimmed)),
         Field::DateOfBirth => date::birth(trimmed, around.now),
@@ -145,8 +134,13 @@ fn is_mark(c: char) -> bool {
     !c.is_ascii() && is_combining_mark(c)
 }
 
-fn text_or_invalid<'a>(text: Cow<'a, str>, expected: &'static str) -> Normalized<'a> {
-    if text.is_empty() { Normalized::Invalid(expected) } else { Normalized::Text(text) }
+/// Trimmed and in lower case. No dots or plus parts are taken out.
+fn address(text: Cow<'_, str>) -> Normalized<'_> {
+    if email::is_address(&text) {
+        Normalized::Text(text)
+    } else {
+        Normalized::Invalid("an e-mail address such as name@example.com")
+    }
 }
 
 fn country_code(text: Cow<'_, str>) -> Normalized<'_> {

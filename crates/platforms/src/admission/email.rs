@@ -1,20 +1,10 @@
-//! E-mail addresses: trimmed and in lower case. No dots or plus parts are taken out.
+//! E-mail addresses: what is one.
 
-use std::borrow::Cow;
-
-use super::{Normalized, is_space};
-
-pub fn normalize(text: Cow<'_, str>) -> Normalized<'_> {
-    if is_address(&text) {
-        Normalized::Text(text)
-    } else {
-        Normalized::Invalid("an e-mail address such as name@example.com")
-    }
-}
+use super::text::is_space;
 
 /// One `@`, something before it, a dotted domain after it, no white space. A full grammar would
 /// refuse addresses that exist.
-fn is_address(text: &str) -> bool {
+pub fn is_address(text: &str) -> bool {
     let bytes = text.as_bytes();
     let Some(at) = bytes.iter().position(|b| *b == b'@') else { return false };
     let domain = &bytes[at + 1..];
