@@ -31,6 +31,9 @@ const SECRET_KEYS: [&str; 8] = [
 /// hiding, and no word of a message is this long.
 const MIN_EA_TAIL: usize = 38;
 
+/// How OAuth tokens of Snap's begin. No word does, so it counts anywhere and early.
+const SNAP_OAUTH_PREFIX: &[u8] = b"hCgwKCj";
+
 /// Words after which the rest of the word or the next one is an echoed secret.
 const ECHO_MARKS: [&str; 3] = ["malformed access token ", "session key ", "bearer "];
 
@@ -130,6 +133,8 @@ fn find_runs(text: &str, found: &mut Vec<Range<usize>>) {
         let length = if rest.starts_with(b"EA") {
             // Anywhere, not only at a word's start: two tokens may be glued together.
             run(rest, |b| b.is_ascii_alphanumeric()).filter(|n| *n >= MIN_EA_TAIL + 2)
+        } else if rest.starts_with(SNAP_OAUTH_PREFIX) {
+            run(rest, is_token_byte).filter(|n| *n >= MIN_PIECE)
         } else if !starts_word {
             None
         } else if rest.starts_with(b"IGQ") || rest.starts_with(b"IGAA") {
@@ -301,6 +306,17 @@ mod tests {
         live.add(&secret);
         let escaped = serde_json::to_string(&secret).unwrap();
         assert_eq!(live.redact(&escaped), "\"[redacted]\"");
+    }
+
+    #[test]
+    fn tokens_of_snap_are_masked() {
+        let oauth = format!("hCgwKCj{}", "x9_-".repeat(18));
+        check(&format!("bad {oauth}."), "bad [redacted].");
+        check(&format!("x{oauth}"), "x[redacted]");
+        check("hCgwKCj alone is too short", "hCgwKCj alone is too short");
+        let jwt = format!("eyJ{}.eyJ{}.{}", "hb".repeat(34), "cd".repeat(80), "e-".repeat(21));
+        check(&format!("/v3/a/events?access_token={jwt}"), "/v3/a/events?access_token=[redacted]");
+        check(&format!("token {jwt}, refused"), "token [redacted], refused");
     }
 
     #[test]

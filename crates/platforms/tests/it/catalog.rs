@@ -32,6 +32,8 @@ fn check(catalog: &Catalog, prefix: &str) {
 
 #[test]
 fn rows_and_pages_belong_together() {
-    check(platform(PlatformId::Meta).unwrap().catalog(), "meta.");
+    for platform in PlatformId::ALL.into_iter().filter_map(platform) {
+        check(platform.catalog(), &format!("{}.", platform.id()));
+    }
     check(catalog::own(), "holdfast.");
 }

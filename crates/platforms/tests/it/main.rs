@@ -4,4 +4,8 @@ mod admit;
 mod catalog;
 mod judge;
 mod probes;
+mod snap_admit;
+mod snap_judge;
+mod snap_probes;
+mod snap_v2;
 mod vectors;
