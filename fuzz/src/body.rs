@@ -7,7 +7,9 @@ mod admission;
 mod made;
 mod shapes;
 
-use holdfast_model::destination::{DestinationSettings, ExternalIdRule};
+use holdfast_model::destination::{
+    DestinationSettings, ExternalIdRule, NormalizationProfile as Profile,
+};
 use holdfast_model::time::UnixSeconds;
 use holdfast_testkit::event::FAKE_EVENT_TIME;
 use holdfast_testkit::{Seeded, fake_event, fake_event_at};
@@ -35,9 +37,16 @@ pub fn check(data: &[u8]) {
 }
 
 fn settings(choice: u8) -> DestinationSettings {
+    let profile = match choice & 136 {
+        128 => Profile::ParamBuilder,
+        136 => Profile::SdkLegacy,
+        _ => Profile::MetaDocs,
+    };
+    let external_id = if choice & 4 == 0 { ExternalIdRule::Hash } else { ExternalIdRule::Raw };
     DestinationSettings {
-        external_id: if choice & 4 == 0 { ExternalIdRule::Hash } else { ExternalIdRule::Raw },
-        default_country: (choice & 8 != 0).then(|| "DE".to_owned()),
+        profile,
+        external_id: Some(external_id),
+        default_country: (choice & 136 == 8).then(|| "DE".to_owned()),
         ..DestinationSettings::default()
     }
 }

@@ -4,6 +4,7 @@
 
 use std::ops::RangeInclusive;
 
+use holdfast_model::destination::NormalizationProfile as Profile;
 use holdfast_model::time::UnixSeconds;
 use holdfast_platforms::meta::{Normalized, Surroundings, normalize_field};
 
@@ -38,11 +39,13 @@ pub fn check(data: &[u8]) {
     let [field, around, value @ ..] = data else { return };
     let field = FIELDS[usize::from(*field) % FIELDS.len()];
     let around = Surroundings {
+        profile: Profile::MetaDocs,
         calling_code: CALLING_CODES[usize::from(around % 4)],
         country_is_us: [None, Some(true), Some(false)][usize::from(around / 4 % 3)],
         now: NOW,
     };
     let value = String::from_utf8_lossy(value);
+    other_profiles(field, &value, &around);
     let found = normalize_field(field, &value, &around);
     same_with_blanks(field, &value, &around, &found);
     match &found {
@@ -54,6 +57,21 @@ pub fn check(data: &[u8]) {
         Normalized::Hashed(hash) => passed_through(field, &value, hash, &around),
         Normalized::Empty => assert!(value.chars().all(is_space), "{field} {value:?} is not blank"),
         Normalized::Invalid(expected) => assert!(!expected.is_empty()),
+    }
+}
+
+/// They follow libraries that promise little: a text is not empty, and every profile takes the same
+/// values for hashes.
+fn other_profiles(field: &str, value: &str, around: &Surroundings) {
+    let docs = normalize_field(field, value, around);
+    for profile in [Profile::ParamBuilder, Profile::SdkLegacy] {
+        match normalize_field(field, value, &Surroundings { profile, ..*around }) {
+            Normalized::Text(text) => assert!(!text.is_empty(), "{field} {profile:?}"),
+            // Those who trim less see fewer hashes.
+            hashed @ Normalized::Hashed(_) => assert_eq!(hashed, docs, "{field} {profile:?}"),
+            Normalized::Empty => assert_eq!(docs, Normalized::Empty, "{field} {profile:?}"),
+            Normalized::Invalid(expected) => assert!(!expected.is_empty()),
+        }
     }
 }
 
@@ -104,7 +122,7 @@ fn passed_through(field: &str, value: &str, hash: &str, around: &Surroundings) {
 
 /// SHA-256 or MD5 in hexadecimal, perhaps with an appendix of the Parameter Builder.
 fn is_hashed(text: &str) -> bool {
-    let (hash, appendix) = text.split_once('.').map_or((text, None), |(h, a)| (h, Some(a)));
+    let (hash, appendix) = text.rsplit_once('.').map_or((text, None), |(h, a)| (h, Some(a)));
     matches!(hash.len(), 32 | 64)
         && hash.bytes().all(|b| b.is_ascii_hexdigit())
         && appendix.is_none_or(|a| {

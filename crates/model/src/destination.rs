@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AssetId, CredentialId, DestinationId, LaneId};
+use crate::item::ProfileStamp;
 use crate::platform::PlatformId;
 use crate::scope::{ScopeFacts, SelectorKind};
 use crate::time::UnixMillis;
@@ -48,11 +49,15 @@ pub struct DestinationSettings {
     /// Version of the platform's API; `None` is the newest that this release knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
-    /// ISO 3166-1 alpha-2 country whose calling code is put before phone numbers without one.
+    /// ISO 3166-1 alpha-2 country whose calling code is put before phone numbers without one;
+    /// only under [`NormalizationProfile::MetaDocs`], because Meta's own libraries never do it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_country: Option<String>,
-    /// Hash `external_id` (the default) or send it as it is.
-    pub external_id: ExternalIdRule,
+    /// How identifiers are normalized before they are hashed. A change affects new items only.
+    pub profile: NormalizationProfile,
+    /// Hash `external_id` or send it as it is; `None` as the profile does it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<ExternalIdRule>,
     /// Allow `test_event_code`. Test events still count for targeting and measurement at Meta.
     pub allow_test_events: bool,
     /// Ad account or business id, for holds and throttles that cover a whole account.
@@ -76,13 +81,49 @@ impl Default for DestinationSettings {
         Self {
             api_version: None,
             default_country: None,
-            external_id: ExternalIdRule::Hash,
+            profile: NormalizationProfile::MetaDocs,
+            external_id: None,
             allow_test_events: false,
             account: None,
             quota_bytes: DEFAULT_QUOTA_BYTES,
             max_in_flight: 4,
             max_batch_items: 1_000,
             ambiguous: AmbiguousPolicy::NeverResend,
+        }
+    }
+}
+
+/// How identifiers for Meta are normalized. Two events about one person match only if both sides
+/// normalize alike, so what is sent from here should follow the browser's or the old sender's way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormalizationProfile {
+    /// Meta's documentation, its holes filled as Meta's Parameter Builder fills them.
+    #[default]
+    MetaDocs,
+    /// What Meta's Parameter Builder does, its oddities included.
+    ParamBuilder,
+    /// What Meta's Python SDK did before it used the Parameter Builder: `external_id` goes raw.
+    SdkLegacy,
+}
+
+impl NormalizationProfile {
+    pub const ALL: [Self; 3] = [Self::MetaDocs, Self::ParamBuilder, Self::SdkLegacy];
+
+    /// The rules of this release, for the items made under them.
+    pub fn stamp(self) -> ProfileStamp {
+        match self {
+            Self::MetaDocs => ProfileStamp::META_DOCS_1,
+            Self::ParamBuilder => ProfileStamp::META_PARAM_BUILDER_1,
+            Self::SdkLegacy => ProfileStamp::META_SDK_LEGACY_1,
+        }
+    }
+
+    /// What is done with `external_id` unless the destination says otherwise.
+    pub fn external_id(self) -> ExternalIdRule {
+        match self {
+            Self::MetaDocs | Self::ParamBuilder => ExternalIdRule::Hash,
+            Self::SdkLegacy => ExternalIdRule::Raw,
         }
     }
 }

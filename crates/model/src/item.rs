@@ -6,7 +6,8 @@ use crate::id::{ItemId, LaneId, Seq};
 use crate::time::{UnixMillis, UnixSeconds};
 
 /// The rules under which a fragment was normalized and hashed: profile and its revision. Stamped
-/// on every item, because a hashed fragment cannot be normalized again.
+/// on every item, because a hashed fragment cannot be normalized again. The hundreds tell the
+/// profile, the rest its revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProfileStamp(pub u16);
@@ -14,6 +15,8 @@ pub struct ProfileStamp(pub u16);
 impl ProfileStamp {
     pub const META_DOCS_1: ProfileStamp = ProfileStamp(1);
     pub const SNAP_DOCS_1: ProfileStamp = ProfileStamp(1001);
+    pub const META_PARAM_BUILDER_1: ProfileStamp = ProfileStamp(101);
+    pub const META_SDK_LEGACY_1: ProfileStamp = ProfileStamp(201);
 }
 
 /// What must be equal for two items to share a request, in canonical form. Empty for most.

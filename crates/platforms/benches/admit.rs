@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use holdfast_model::destination::DestinationSettings;
+use holdfast_model::destination::{DestinationSettings, NormalizationProfile};
 use holdfast_model::item::BatchGroup;
 use holdfast_model::time::UnixSeconds;
 use holdfast_platforms::meta::Meta;
@@ -81,6 +81,16 @@ fn admit(c: &mut Criterion) {
     benches.bench_function("admit", |b| {
         b.iter(|| Meta.admit(black_box(EVENT.as_bytes()), black_box(&cx)));
     });
+    for (name, profile) in [
+        ("admit_param_builder", NormalizationProfile::ParamBuilder),
+        ("admit_sdk_legacy", NormalizationProfile::SdkLegacy),
+    ] {
+        let settings = DestinationSettings { profile, ..DestinationSettings::default() };
+        let cx = AdmitContext { settings: &settings, ..cx };
+        benches.bench_function(name, |b| {
+            b.iter(|| Meta.admit(black_box(EVENT.as_bytes()), black_box(&cx)));
+        });
+    }
     benches.bench_function("sha256_of_10_identifiers", |b| {
         b.iter(|| IDENTIFIERS.map(|text| Sha256::digest(black_box(text))));
     });

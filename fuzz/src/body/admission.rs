@@ -1,6 +1,8 @@
 //! What admission promises of any event, whatever its bytes are.
 
-use holdfast_model::destination::{DestinationSettings, ExternalIdRule};
+use holdfast_model::destination::{
+    DestinationSettings, ExternalIdRule, NormalizationProfile as Profile,
+};
 use holdfast_model::item::{Admitted, BatchGroup};
 use holdfast_model::platform::PlatformId;
 use holdfast_model::time::UnixSeconds;
@@ -179,7 +181,7 @@ fn who(given: &Value, sent: &Value, settings: &DestinationSettings, now: UnixSec
 }
 
 fn is_raw(key: &str, settings: &DestinationSettings) -> bool {
-    key == "external_id" && settings.external_id == ExternalIdRule::Raw
+    key == "external_id" && settings.external_id == Some(ExternalIdRule::Raw)
 }
 
 /// Whether a hash is that of a given value, or the value itself, hashed already. What the value
@@ -191,15 +193,18 @@ fn is_of(
     settings: &DestinationSettings,
     now: UnixSeconds,
 ) -> bool {
-    if is_hashed(trim(given)) {
+    let profile = settings.profile;
+    if profile == Profile::MetaDocs && is_hashed(trim(given)) {
         return hash.eq_ignore_ascii_case(trim(given));
     }
     let calling_codes = [None, settings.default_country.as_deref().map(|_| "49")];
     let countries = [None, Some(true), Some(false)];
     calling_codes.into_iter().flat_map(|code| countries.map(|us| (code, us))).any(|(code, us)| {
-        let around = Surroundings { calling_code: code, country_is_us: us, now };
+        let around = Surroundings { profile, calling_code: code, country_is_us: us, now };
         match normalize_field(key, given, &around) {
             Normalized::Text(text) => hash == hex::encode(Sha256::digest(text.as_bytes())),
+            // The other profiles trim less, so they see fewer hashes.
+            Normalized::Hashed(found) => hash == found,
             _ => false,
         }
     })
@@ -207,7 +212,7 @@ fn is_of(
 
 /// SHA-256 or MD5 in hexadecimal, perhaps with an appendix of the Parameter Builder.
 fn is_hashed(text: &str) -> bool {
-    let (hash, appendix) = text.split_once('.').map_or((text, None), |(h, a)| (h, Some(a)));
+    let (hash, appendix) = text.rsplit_once('.').map_or((text, None), |(h, a)| (h, Some(a)));
     matches!(hash.len(), 32 | 64)
         && hash.bytes().all(|b| b.is_ascii_hexdigit())
         && appendix.is_none_or(|a| {

@@ -41,9 +41,15 @@ pub struct Add {
     /// Version of the platform's API, such as v25.0.
     #[arg(long, value_name = "VERSION")]
     api_version: Option<String>,
+    /// How identifiers for Meta are normalized before they are hashed.
+    #[arg(long, value_name = "PROFILE", value_parser = ["meta-docs", "param-builder", "sdk-legacy"])]
+    profile: Option<String>,
     /// Send external_id as it is instead of hashing it.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "hash_external_id")]
     raw_external_id: bool,
+    /// Hash external_id although the profile sdk-legacy would send it as it is.
+    #[arg(long)]
+    hash_external_id: bool,
     /// Allow test_event_code. At Meta such events still count for targeting and measurement.
     #[arg(long)]
     allow_test_events: bool,
@@ -112,7 +118,9 @@ impl Add {
         };
         set("default_country", self.default_country.clone().map(Value::from));
         set("api_version", self.api_version.clone().map(Value::from));
+        set("profile", self.profile.clone().map(Value::from));
         set("external_id", self.raw_external_id.then(|| "raw".into()));
+        set("external_id", self.hash_external_id.then(|| "hash".into()));
         set("allow_test_events", self.allow_test_events.then_some(true.into()));
         set("quota_bytes", self.quota_bytes.map(Value::from));
         set("max_in_flight", self.max_in_flight.map(Value::from));

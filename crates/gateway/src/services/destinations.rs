@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holdfast_model::destination::{Destination, DestinationSettings};
+use holdfast_model::destination::{Destination, DestinationSettings, NormalizationProfile};
 use holdfast_model::id::{AssetId, CredentialId, DestinationId};
 use holdfast_model::platform::PlatformId;
 use holdfast_storage::NewDestination;
@@ -138,6 +138,13 @@ fn check_settings(settings: &DestinationSettings) -> Result<(), ServiceError> {
         return Err(ServiceError::invalid(
             "settings.default_country",
             "expected a two-letter country code such as US",
+        ));
+    }
+    if settings.default_country.is_some() && settings.profile != NormalizationProfile::MetaDocs {
+        return Err(ServiceError::invalid(
+            "settings.default_country",
+            "only the profile meta-docs puts calling codes before phone numbers; Meta's own \
+             libraries never do",
         ));
     }
     let in_range = |field, value: u64, range: std::ops::RangeInclusive<u64>| {

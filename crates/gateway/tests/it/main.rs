@@ -5,3 +5,4 @@ mod dropin;
 mod harness;
 mod ingest;
 mod ndjson;
+mod profiles;

@@ -35,6 +35,13 @@ pub fn calling_code_of(digits: &str) -> Option<&'static str> {
     codes.into_iter().find(|code| digits.starts_with(code))
 }
 
+/// The code that a text is once everything but its letters is gone; names do not count. For what
+/// is in lower case.
+pub fn code_of_letters(text: &str) -> Option<&'static str> {
+    let letters = keep(Cow::Borrowed(text), |c| c.is_ascii_lowercase());
+    CODES.binary_search_by_key(&letters.as_ref(), |(code, _)| code).ok().map(|at| CODES[at].0)
+}
+
 /// The code of a country by its code or English name, in lower case; all but letters is passed over.
 pub fn code_of(text: Cow<'_, str>) -> Option<&'static str> {
     let letters = keep(text, |c| c.is_ascii_lowercase());

@@ -551,8 +551,10 @@ fn hashed_values_pass_and_are_never_hashed_again() {
 
 #[test]
 fn the_destinations_settings_decide() {
-    let raw =
-        DestinationSettings { external_id: ExternalIdRule::Raw, ..DestinationSettings::default() };
+    let raw = DestinationSettings {
+        external_id: Some(ExternalIdRule::Raw),
+        ..DestinationSettings::default()
+    };
     let event = with(minimal(), "/user_data/external_id", json!(" User-1 "));
     let hashed = admit_value(&event).unwrap();
     assert_eq!(fragment(&hashed)["user_data"]["external_id"], sha256("user-1"));

@@ -4,6 +4,7 @@ mod admit;
 mod catalog;
 mod judge;
 mod probes;
+mod profiles;
 mod snap_admit;
 mod snap_judge;
 mod snap_probes;

@@ -22,7 +22,7 @@ mod rules;
 mod user_data;
 mod user_keys;
 
-use holdfast_model::item::{Admitted, ProfileStamp};
+use holdfast_model::item::Admitted;
 
 pub use request_keys::request_keys;
 
@@ -69,7 +69,7 @@ fn admit_text(text: &str, cx: &AdmitContext<'_>) -> Result<Admitted, Rejection> 
         expires_at: deadlines.expires_at,
         dedup_until: deadlines.dedup_until,
         group: cx.group.clone(),
-        profile: ProfileStamp::META_DOCS_1,
+        profile: cx.settings.profile.stamp(),
         warnings: warnings.into_list(),
     })
 }

@@ -8,7 +8,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use holdfast_model::destination::{DestinationSettings, ExternalIdRule};
+use holdfast_model::destination::{
+    DestinationSettings, ExternalIdRule, NormalizationProfile as Profile,
+};
 use holdfast_model::time::UnixSeconds;
 
 use super::identifiers;
@@ -182,6 +184,10 @@ impl<'a> UserData<'a> {
 
     /// What normalizing depends on besides the value; looked up only where something needs it.
     fn surroundings(&self, settings: &DestinationSettings, now: UnixSeconds) -> Surroundings {
+        if settings.profile != Profile::MetaDocs {
+            let profile = settings.profile;
+            return Surroundings { profile, calling_code: None, country_is_us: None, now };
+        }
         const PHONE: usize = KEYS.position_of("ph");
         const STATE: usize = KEYS.position_of("st");
         const ZIP: usize = KEYS.position_of("zp");
@@ -191,6 +197,7 @@ impl<'a> UserData<'a> {
         let slot = self.slots[COUNTRY];
         let mut countries = self.values[usize::from(slot.start)..usize::from(slot.end)].iter();
         Surroundings {
+            profile: Profile::MetaDocs,
             calling_code: if has_phone {
                 settings.default_country.as_deref().and_then(calling_code)
             } else {
@@ -248,13 +255,16 @@ impl Pen<'_> {
     /// One value; false if it was left out.
     fn value(&mut self, at: usize, value: &Value<'_>, position: Option<u16>) -> bool {
         let (name, rule) = user_keys::at(at);
+        if let Rule::Hash(field) = rule {
+            // What is white space is the profile's to say.
+            return self.hashed(field, name, &value.text, position);
+        }
         let trimmed = trim(&value.text);
         if trimmed.is_empty() {
             return false;
         }
         let text = if rule == Rule::Verbatim { value.text.as_ref() } else { trimmed };
         let verdict = match rule {
-            Rule::Hash(field) => return self.hashed(field, name, text, position),
             Rule::ClickId => {
                 identifiers::check_click_id(text).map_err(|e| ("meta.click_id_malformed", e))
             }
@@ -265,7 +275,7 @@ impl Pen<'_> {
                 identifiers::check_ip_address(text).map_err(|e| ("meta.client_ip_invalid", e))
             }
             Rule::Digits => identifiers::check_digits(text).map_err(|e| ("meta.invalid_value", e)),
-            Rule::Verbatim | Rule::Id => Ok(()),
+            Rule::Verbatim | Rule::Id | Rule::Hash(_) => Ok(()),
         };
         if let Err((fault, expected)) = verdict {
             self.drop_value(fault, path(name, position), expected);
@@ -280,9 +290,10 @@ impl Pen<'_> {
     }
 
     fn hashed(&mut self, field: Field, name: &str, text: &str, position: Option<u16>) -> bool {
-        if field == Field::ExternalId && self.settings.external_id == ExternalIdRule::Raw {
+        if field == Field::ExternalId && self.external_id() == ExternalIdRule::Raw {
+            let text = trim(text);
             encode::text(self.out, text);
-            return true;
+            return !text.is_empty();
         }
         match normalize(field, text, self.around) {
             Normalized::Text(text) => encode::hash(self.out, &text),
@@ -301,6 +312,10 @@ impl Pen<'_> {
             }
         }
         true
+    }
+
+    fn external_id(&self) -> ExternalIdRule {
+        self.settings.external_id.unwrap_or(self.settings.profile.external_id())
     }
 
     fn drop_value(&mut self, fault: &'static str, path: String, expected: &'static str) {

@@ -1,16 +1,24 @@
-//! Normalization of the fields that Meta wants hashed, under the `meta-docs` profile.
+//! Normalization of the fields that Meta wants hashed, under the profile of the destination.
 //!
-//! The documented rules, with their holes filled the way Meta's own Parameter Builder fills them;
-//! where Meta's libraries agree with each other, this agrees with them (the vector test holds it
-//! to that). What is already hashed passes through and is never hashed again.
+//! * `meta-docs`, the default, lives in this folder: the documented rules, with their holes filled
+//!   the way Meta's own Parameter Builder fills them.
+//! * [`param_builder`] and [`sdk_legacy`] do what two of Meta's libraries do, for those whose other
+//!   events go through one of them.
+//!
+//! Where Meta's libraries agree with each other, every profile agrees with them (the vector test
+//! holds it to that). What is already hashed passes through under every profile and is never hashed
+//! again.
 
 mod date;
 mod names;
+mod param_builder;
 mod phone;
 mod prehashed;
+mod sdk_legacy;
 
 use std::borrow::Cow;
 
+use holdfast_model::destination::NormalizationProfile as Profile;
 use holdfast_model::time::UnixSeconds;
 use unicode_normalization::char::is_combining_mark;
 
@@ -76,6 +84,8 @@ impl Field {
 /// What normalizing depends on besides the text.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings {
+    /// Whose rules apply. The other profiles look at nothing else here but the time.
+    pub profile: Profile,
     /// Calling code put before phone numbers without one.
     pub calling_code: Option<&'static str>,
     /// Whether the event's country is the United States. `None` if it names none.
@@ -93,6 +103,14 @@ pub fn normalize_field<'a>(key: &str, text: &'a str, around: &Surroundings) -> N
 }
 
 pub fn normalize<'a>(field: Field, text: &'a str, around: &Surroundings) -> Normalized<'a> {
+    match around.profile {
+        Profile::MetaDocs => meta_docs(field, text, around),
+        Profile::ParamBuilder => param_builder::normalize(field, text, around),
+        Profile::SdkLegacy => sdk_legacy::normalize(field, text),
+    }
+}
+
+fn meta_docs<'a>(field: Field, text: &'a str, around: &Surroundings) -> Normalized<'a> {
     let trimmed = trim(text);
     if trimmed.is_empty() {
         return Normalized::Empty;
@@ -186,8 +204,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const AROUND: Surroundings =
-        Surroundings { calling_code: None, country_is_us: None, now: UnixSeconds(1_790_000_000) };
+    const AROUND: Surroundings = Surroundings {
+        profile: Profile::MetaDocs,
+        calling_code: None,
+        country_is_us: None,
+        now: UnixSeconds(1_790_000_000),
+    };
 
     fn check(key: &str, input: &str, expected: &str) {
         let found = normalize_field(key, input, &AROUND);

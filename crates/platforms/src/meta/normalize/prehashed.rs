@@ -14,7 +14,7 @@ pub fn prehashed(text: &str) -> Option<Cow<'_, str>> {
     if text.len() < MD5_DIGITS {
         return None;
     }
-    let (hash, appendix) = match text.split_once('.') {
+    let (hash, appendix) = match text.rsplit_once('.') {
         Some((hash, appendix)) => (hash, Some(appendix)),
         None => (text, None),
     };
@@ -53,9 +53,14 @@ mod tests {
             let text = format!("{sha}.{appendix}");
             assert_eq!(prehashed(&text).unwrap(), text, "passed unchanged");
         }
-        for not in
-            [&sha[..63], &format!("{sha}."), &format!("{sha}.ZZ"), &format!("{sha}.AQQCAQM"), "g"]
-        {
+        for not in [
+            &sha[..63],
+            &format!("{sha}."),
+            &format!("{sha}.ZZ"),
+            &format!("{sha}.AQQCAQM"),
+            &format!("{sha}.A.CAQMC"),
+            "g",
+        ] {
             assert_eq!(prehashed(not), None, "{not}");
         }
     }
