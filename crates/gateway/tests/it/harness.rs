@@ -1,6 +1,7 @@
 //! A running gateway and the ways in which tests call it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use holdfast_gateway::config::Settings;
 use holdfast_gateway::services::{Actor, keys};
@@ -8,6 +9,7 @@ use holdfast_gateway::{Gateway, Running, start};
 use holdfast_model::access::Role;
 use holdfast_model::destination::Destination;
 use holdfast_model::id::{DestinationId, KeyId};
+use holdfast_model::ledger::LedgerCounts;
 use holdfast_model::secret::Secret;
 use holdfast_model::time::UnixSeconds;
 use holdfast_storage::{LaneCounts, LeaseAsk};
@@ -23,6 +25,7 @@ pub struct Harness {
     dir: TempDir,
     http: reqwest::Client,
     toml: String,
+    platform: String,
 }
 
 /// An answer, read to its end.
@@ -57,26 +60,31 @@ impl Harness {
 
     /// With more lines in the section `[ingest]` of the configuration.
     pub async fn with(ingest: &str) -> Self {
-        Self::open(tempfile::tempdir().unwrap(), ingest.to_owned()).await
+        let nobody = format!("http://127.0.0.1:{}", free_port().unwrap());
+        Self::open(tempfile::tempdir().unwrap(), ingest.to_owned(), nobody).await
+    }
+
+    /// With a platform that listens at this address.
+    pub async fn toward(platform: &str) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), String::new(), platform.to_owned()).await
     }
 
     /// Stops the gateway and starts it again on the same data.
     pub async fn restart(self) -> Self {
         self.running.stop().await.unwrap();
-        Self::open(self.dir, self.toml).await
+        Self::open(self.dir, self.toml, self.platform).await
     }
 
-    async fn open(dir: TempDir, ingest: String) -> Self {
+    async fn open(dir: TempDir, ingest: String, platform: String) -> Self {
         let toml = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ndrain_seconds = 5\n\
              [storage]\ndata_dir = {:?}\n\
-             [platforms.meta]\nbase_url = \"http://127.0.0.1:{}\"\n[ingest]\n{ingest}\n",
+             [platforms.meta]\nbase_url = \"{platform}\"\n[ingest]\n{ingest}\n",
             dir.path(),
-            free_port().unwrap()
         );
         let settings = Settings::parse(&toml, &BTreeMap::new()).unwrap();
         let running = start(settings).await.unwrap();
-        Self { running, dir, http: client(), toml: ingest }
+        Self { running, dir, http: client(), toml: ingest, platform }
     }
 
     pub fn gateway(&self) -> &std::sync::Arc<Gateway> {
@@ -116,6 +124,35 @@ impl Harness {
         let added = call("/v1/destinations".to_owned(), destination).await.expect(201);
         call(format!("/v1/destinations/{name}/pause"), json!({"reason": "test"})).await.expect(201);
         serde_json::from_value(added.body).unwrap()
+    }
+
+    /// Lets go what [`Self::destination`] paused.
+    pub async fn resume(&self, name: &str) {
+        let admin = self.key(&format!("resume-{name}"), Role::Admin, &[]).await;
+        let holds = self.call("GET", "/v1/holds", Some(admin.expose()), &Value::Null).await;
+        for hold in holds.expect(200).body.as_array().unwrap() {
+            let is_of = |of: &Value| *of == *name;
+            if hold["destinations"].as_array().unwrap().iter().any(is_of) {
+                let path = format!("/v1/holds/{}/lift", hold["id"].as_str().unwrap());
+                let reason = json!({"reason": "test"});
+                let lifted = self.call("POST", &path, Some(admin.expose()), &reason).await;
+                assert!(matches!(lifted.status, 200 | 204), "{:#}", lifted.body);
+            }
+        }
+    }
+
+    /// Waits until the destination's ledger is as expected.
+    pub async fn until(&self, destination: &Destination, is: impl Fn(&LedgerCounts) -> bool) {
+        /// Many times what the slowest machine needs.
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let waiting = async {
+            while !is(&self.counts(destination).await.ledger) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            panic!("not within {PATIENCE:?}: {:?}", self.counts(destination).await.ledger);
+        }
     }
 
     /// A destination `shop` and an ingest key that is bound to nothing.

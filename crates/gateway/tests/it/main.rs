@@ -2,7 +2,9 @@
 
 mod authorization;
 mod dropin;
+mod ear;
 mod harness;
 mod ingest;
+mod messaging;
 mod ndjson;
 mod profiles;

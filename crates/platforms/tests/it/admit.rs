@@ -431,27 +431,6 @@ fn windows_follow_the_action_source() {
 }
 
 #[test]
-fn business_messaging_is_not_deduplicated() {
-    let mut event = json!({
-        "event_name": "Purchase", "event_time": NOW, "action_source": "business_messaging",
-        "messaging_channel": "whatsapp", "custom_data": {"value": 1, "currency": "EUR"},
-        "user_data": {"whatsapp_business_account_id": 1234, "ctwa_clid": "ARAkLkA8"},
-        "messaging_outcome_data": {"outcome_type": "automatic_events"},
-    });
-    let admitted = admit_value(&event).unwrap();
-    assert_eq!(admitted.dedup_until, None);
-    assert_eq!(admitted.warnings, Vec::<String>::new());
-    event["user_data"] = json!({"page_id": "1"});
-    assert!(admit_value(&event).unwrap().warnings[0].contains("ctwa_clid"));
-    event["event_name"] = json!("Lead");
-    let refusal = admit_value(&event).unwrap_err();
-    assert_eq!(
-        (refusal.fault, refusal.code),
-        ("meta.messaging_event_not_allowed", (100, Some(2804066)))
-    );
-}
-
-#[test]
 fn app_events_carry_their_extinfo() {
     let event = json!({
         "event_name": "CompleteRegistration", "event_time": NOW, "action_source": "app",

@@ -3,6 +3,7 @@
 mod admit;
 mod catalog;
 mod judge;
+mod messaging;
 mod probes;
 mod profiles;
 mod snap_admit;

@@ -11,6 +11,7 @@ use super::custom_data::{self, CustomData};
 use super::encode::{self, write_integer, write_text};
 use super::json::Kind;
 use super::keys::KeyList;
+use super::messaging;
 use super::reader::{Member, Reader};
 use super::refusal;
 use super::rules::Required;
@@ -27,11 +28,9 @@ pub const ACTION_SOURCES: &[&str] = &[
     "chat",
     "physical_store",
     "system_generated",
-    "business_messaging",
+    messaging::ACTION_SOURCE,
     "other",
 ];
-
-const MESSAGING_CHANNELS: &[&str] = &["whatsapp", "messenger", "instagram"];
 
 pub const CUSTOMER_SEGMENTS: &[&str] = &[
     "new_customer_to_business",
@@ -148,7 +147,7 @@ impl<'a> Event<'a> {
             "data_processing_options_country" => self.data_use_country = reader.integer(key)?,
             "data_processing_options_state" => self.data_use_state = reader.integer(key)?,
             "messaging_channel" => {
-                self.messaging_channel = reader.choice(key, MESSAGING_CHANNELS)?;
+                self.messaging_channel = reader.choice(key, messaging::CHANNELS)?;
             }
             "customer_segmentation" => {
                 self.customer_segmentation = reader.choice(key, CUSTOMER_SEGMENTS)?;

@@ -2,7 +2,8 @@
 //!
 //! One pass over the text. [`event`] reads the closed list of keys, borrowing every text from the
 //! input; [`user_data`] is normalized and hashed while it is written; what only passes through is
-//! copied in compact form. [`rules`] holds what Meta demands beyond types.
+//! copied in compact form. [`rules`] holds what Meta demands beyond types, and
+//! [`messaging`] what it demands of events from conversations.
 //!
 //! Admission refuses what Meta is known to refuse, because there one bad event costs a batch of a
 //! thousand. What is documented but accepted all the same is a warning. Nulls, blank texts and
@@ -16,6 +17,7 @@ mod app_data;
 mod custom_data;
 mod event;
 mod identifiers;
+mod messaging;
 mod refusal;
 mod request_keys;
 mod rules;

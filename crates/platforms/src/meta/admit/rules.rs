@@ -5,6 +5,7 @@ use holdfast_model::time::{DAY_S, HOUR_S, MINUTE_S, UnixSeconds, humanize_second
 
 use super::event::{DataUse, Event};
 use super::identifiers;
+use super::messaging;
 use super::refusal::{self, refuse};
 use super::user_data::Written;
 use super::user_keys::KeySet;
@@ -33,24 +34,6 @@ const MAX_NAME_BYTES: usize = 1_024;
 
 /// States of limited data use: wherever Meta finds the person to be, or one of these.
 const LDU_STATES: std::ops::RangeInclusive<i64> = 1000..=1013;
-
-/// Events that business messaging accepts; a closed list.
-const MESSAGING_EVENTS: [&str; 14] = [
-    "Purchase",
-    "LeadSubmitted",
-    "InitiateCheckout",
-    "AddToCart",
-    "ViewContent",
-    "OrderCreated",
-    "OrderShipped",
-    "OrderDelivered",
-    "OrderCanceled",
-    "OrderReturned",
-    "CartAbandoned",
-    "QualifiedLead",
-    "RatingProvided",
-    "ReviewProvided",
-];
 
 /// What every event has.
 #[derive(Debug)]
@@ -119,7 +102,7 @@ pub fn deadlines(required: &Required<'_>, now: UnixSeconds) -> Result<Deadlines,
         return Err(refuse("meta.event_too_old", FIELD, message));
     }
     // Business messaging is not deduplicated at all.
-    let is_deduplicated = required.action_source != "business_messaging";
+    let is_deduplicated = required.action_source != messaging::ACTION_SOURCE;
     let dedup_until = is_deduplicated.then(|| time.plus_seconds(DEDUPLICATION_S - MARGIN_S));
     Ok(Deadlines { expires_at, dedup_until })
 }
@@ -141,10 +124,10 @@ pub fn companions(
             });
         }
         "app" => app(event, warnings)?,
-        "business_messaging" => messaging(event, required)?,
+        messaging::ACTION_SOURCE => messaging::companions(event, required)?,
         _ => {}
     }
-    if required.action_source != "business_messaging" && event.messaging_channel.is_some() {
+    if required.action_source != messaging::ACTION_SOURCE && event.messaging_channel.is_some() {
         warnings
             .add(|| "messaging_channel only counts with action_source business_messaging".into());
     }
@@ -160,6 +143,9 @@ pub fn identity(
 ) -> Result<(), Rejection> {
     if written.keys.is_empty() {
         return Err(nobody(written));
+    }
+    if required.action_source == messaging::ACTION_SOURCE {
+        messaging::identity(written, event, warnings)?;
     }
     if let Some(names) = identifiers::too_weak(written.keys) {
         let mut message = format!(
@@ -177,9 +163,6 @@ pub fn identity(
             "user_data.client_user_agent is missing; Meta documents it as required for website"
                 .into()
         });
-    }
-    if let Some(channel) = event.messaging_channel {
-        messaging_identity(channel, written, warnings);
     }
     Ok(())
 }
@@ -256,36 +239,5 @@ fn app(event: &Event<'_>, warnings: &mut Warnings) -> Result<(), Rejection> {
             Ok(())
         }
         _ => Err(refusal::missing("app_data", "it for action_source app")),
-    }
-}
-
-fn messaging(event: &Event<'_>, required: &Required<'_>) -> Result<(), Rejection> {
-    if event.messaging_channel.is_none() {
-        let message = "messaging_channel is missing; expected whatsapp, messenger or instagram for \
-                       action_source business_messaging";
-        return Err(refuse("meta.messaging_channel_missing", "messaging_channel", message));
-    }
-    if !MESSAGING_EVENTS.contains(&required.name) {
-        let message = format!(
-            "event_name is not one that business_messaging accepts; expected one of {}",
-            MESSAGING_EVENTS.join(", ")
-        );
-        return Err(refuse("meta.messaging_event_not_allowed", "event_name", message));
-    }
-    Ok(())
-}
-
-/// The ids that tie a messaging event to its conversation; documented, not known to be enforced.
-fn messaging_identity(channel: &str, written: &Written, warnings: &mut Warnings) {
-    const WHATSAPP: KeySet = KeySet::of(&["ctwa_clid"]);
-    const MESSENGER: KeySet = KeySet::of(&["page_scoped_user_id"]);
-    const INSTAGRAM: KeySet = KeySet::of(&["ig_sid"]);
-    let (needed, names) = match channel {
-        "whatsapp" => (WHATSAPP, "ctwa_clid and whatsapp_business_account_id"),
-        "messenger" => (MESSENGER, "page_id and page_scoped_user_id"),
-        _ => (INSTAGRAM, "ig_sid and instagram_business_account_id"),
-    };
-    if !written.keys.has_any_of(needed) {
-        warnings.add(|| format!("user_data should hold {names} for {channel}"));
     }
 }
