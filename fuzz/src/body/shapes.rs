@@ -167,7 +167,7 @@ pub fn dropin(kind: u8, body: &[u8]) -> Vec<Vec<u8>> {
         _ => "",
     };
     let body = Bytes::copy_from_slice(body);
-    let Ok(posted) = dropin_meta::decode(content_type, &body, MAX_EVENTS) else {
+    let Ok(posted) = dropin_meta::decode("", content_type, &body, MAX_EVENTS) else {
         return Vec::new();
     };
     assert!(posted.events.len() <= MAX_EVENTS);

@@ -89,7 +89,7 @@ async fn take(
     let body = source.whole(settings.max_body_bytes.0, patience).await?;
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let max_events = usize::try_from(settings.max_events_per_request).unwrap_or(usize::MAX);
-    let posted = read(content_type, body, max_events).await?;
+    let posted = read(parts.uri.query(), content_type, body, max_events).await?;
     let caller = match early {
         Some(caller) => caller,
         None => {

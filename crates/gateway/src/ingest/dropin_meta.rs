@@ -1,6 +1,8 @@
 //! The bodies that clients of Meta's Conversions API send (Meta: conversions, the wire shapes of
 //! the official SDKs): JSON, urlencoded and multipart forms, with `data` as an array of objects,
-//! as an array of JSON texts, or repeated with one object each.
+//! as an array of JSON texts, or repeated with one object each. Parameters may be in the query too,
+//! as everywhere at Meta: a `test_event_code` that was overlooked there would make test events count
+//! as real ones.
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, stream};
@@ -27,37 +29,45 @@ pub struct Posted {
 /// Most fields of a form that are not events. Meta knows about fifteen.
 const MAX_OTHER_FIELDS: usize = 64;
 
-/// Reads a body. What it is, is decided by the Content-Type, except that a form which starts like
-/// a JSON object is one: curl sends JSON as a form unless it is told otherwise.
+/// Reads a query and a body. What the body is, is decided by the Content-Type, except that a form
+/// which starts like a JSON object is one: curl sends JSON as a form unless it is told otherwise.
 pub async fn read(
+    query: Option<&str>,
     content_type: Option<&str>,
     body: Bytes,
     max_events: usize,
 ) -> Result<Posted, IngestError> {
+    let query = query.unwrap_or_default().to_owned();
     let content_type = content_type.unwrap_or_default().to_owned();
-    in_reasonable_time(body, move |body| decode(&content_type, body, max_events)).await
+    in_reasonable_time(body, move |body| decode(&query, &content_type, body, max_events)).await
 }
 
 /// The same, at once.
-pub fn decode(content_type: &str, body: &Bytes, max_events: usize) -> Result<Posted, IngestError> {
+pub fn decode(
+    query: &str,
+    content_type: &str,
+    body: &Bytes,
+    max_events: usize,
+) -> Result<Posted, IngestError> {
+    let mut reader = Reader::new(max_events);
+    reader.query(query)?;
     if let Ok(boundary) = multer::parse_boundary(content_type) {
-        let form = multipart(body.clone(), boundary, max_events).now_or_never();
+        let form = multipart(reader, body.clone(), boundary).now_or_never();
         // Everything is here already, so there is nothing that could be waited for.
         return form.unwrap_or_else(|| Err(malformed_multipart()));
     }
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let looks_like_json = body.trim_ascii_start().first() == Some(&b'{');
-    if looks_like_json || essence.eq_ignore_ascii_case("application/json") {
-        json(body, max_events)
-    } else {
-        urlencoded(body, max_events)
-    }
+    let is_json = match body.trim_ascii_start().first() {
+        Some(first) => *first == b'{' || essence.eq_ignore_ascii_case("application/json"),
+        // Everything is in the query.
+        None => false,
+    };
+    if is_json { json(reader, body) } else { urlencoded(reader, body) }
 }
 
-fn json(body: &[u8], max_events: usize) -> Result<Posted, IngestError> {
+fn json(mut reader: Reader, body: &[u8]) -> Result<Posted, IngestError> {
     let text =
         std::str::from_utf8(body).map_err(|e| IngestError::NotUtf8 { offset: e.valid_up_to() })?;
-    let mut reader = Reader::new(max_events);
     // Not a map of ours: the order of events matters, and a key that comes twice must be noticed.
     let fields: Fields<'_> = serde_json::from_str(text)
         .map_err(|error| if error.is_data() { NOT_AN_OBJECT } else { malformed(&error) })?;
@@ -77,8 +87,7 @@ fn parse(value: &RawValue) -> Result<Value, IngestError> {
     serde_json::from_str(value.get()).map_err(|error| malformed(&error))
 }
 
-fn urlencoded(body: &[u8], max_events: usize) -> Result<Posted, IngestError> {
-    let mut reader = Reader::new(max_events);
+fn urlencoded(mut reader: Reader, body: &[u8]) -> Result<Posted, IngestError> {
     for pair in form::pairs(body) {
         let pair = pair.map_err(|e| IngestError::MalformedForm { what: e.to_string() })?;
         reader.field(&pair.name, &pair.value)?;
@@ -87,14 +96,13 @@ fn urlencoded(body: &[u8], max_events: usize) -> Result<Posted, IngestError> {
 }
 
 async fn multipart(
+    mut reader: Reader,
     body: Bytes,
     boundary: String,
-    max_events: usize,
 ) -> Result<Posted, IngestError> {
     let bad = |_: multer::Error| malformed_multipart();
     let arrived = stream::iter([Ok::<_, std::convert::Infallible>(body)]);
     let mut form = multer::Multipart::new(arrived, boundary);
-    let mut reader = Reader::new(max_events);
     while let Some(field) = form.next_field().await.map_err(bad)? {
         let Some(name) = field.name().map(str::to_owned) else { continue };
         let value = field.bytes().await.map_err(bad)?;
@@ -121,6 +129,18 @@ struct Reader {
 impl Reader {
     fn new(max_events: usize) -> Self {
         Self { posted: Posted::default(), max_events, other_fields: 0 }
+    }
+
+    /// Parameters in the query. The key of ours in it was looked at before the body was read.
+    fn query(&mut self, query: &str) -> Result<(), IngestError> {
+        for pair in form::pairs(query.as_bytes()) {
+            let pair =
+                pair.map_err(|e| IngestError::MalformedForm { what: format!("query: {e}") })?;
+            if !matches!(pair.name.as_str(), "access_token" | "accessKey") {
+                self.field(&pair.name, &pair.value)?;
+            }
+        }
+        Ok(())
     }
 
     /// A field of a form.
@@ -193,11 +213,25 @@ impl Reader {
                 }
             }
             ("access_token" | "accessKey", _) => {}
-            (name, value) => {
-                self.posted.keys.insert(name.to_owned(), value);
-            }
+            (name, value) => return self.key(name, value),
         }
         Ok(())
+    }
+
+    /// A key holds for the whole request, so it cannot be two things: half of the events would be
+    /// sent as what they are not.
+    fn key(&mut self, name: &str, value: Value) -> Result<(), IngestError> {
+        match self.posted.keys.get(name) {
+            Some(known) if !is_same(known, &value) => {
+                let what = format!("{:?} is given twice, with different values", shown(name));
+                Err(IngestError::MalformedForm { what })
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.posted.keys.insert(name.to_owned(), value);
+                Ok(())
+            }
+        }
     }
 
     fn too_many(&self) -> IngestError {
@@ -220,6 +254,15 @@ fn form_value(name: &str, text: &str) -> Value {
     let structured = matches!(name, "progress" | "platforms" | "trace");
     let parsed = structured.then(|| serde_json::from_str(text).ok()).flatten();
     parsed.unwrap_or_else(|| Value::from(text))
+}
+
+/// A form and a query know only texts; `7` and `"7"` are the same there.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    one == other || text(one) == text(other)
 }
 
 fn shown(name: &str) -> String {
@@ -268,8 +311,17 @@ mod tests {
     const TWO: &str = r#"{"event_name":"B"}"#;
 
     fn posted(content_type: Option<&str>, body: &str) -> Result<Posted, IngestError> {
+        posted_with("", content_type, body)
+    }
+
+    fn posted_with(
+        query: &str,
+        content_type: Option<&str>,
+        body: &str,
+    ) -> Result<Posted, IngestError> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        read(content_type, body, 3).now_or_never().expect("nothing to wait for")
+        let read = read(Some(query), content_type, body, 3);
+        read.now_or_never().expect("nothing to wait for")
     }
 
     fn encode(text: &str) -> String {
@@ -349,6 +401,39 @@ mod tests {
     }
 
     #[test]
+    fn the_query_holds_parameters_like_the_body() {
+        let query = format!("access_token=k&test_event_code=T1&upload_tag=&data={}", encode(ONE));
+        for content_type in [FORM, JSON, None] {
+            let posted = posted_with(&query, content_type, "").unwrap();
+            assert_eq!(posted.events, [ONE]);
+            assert_eq!(
+                Value::Object(posted.keys),
+                json!({"test_event_code": "T1", "upload_tag": ""})
+            );
+            assert!(posted.token.is_none(), "whoever looks at the query has seen it");
+        }
+        let body = format!(r#"{{"data":[{TWO}],"test_event_code":"T1","trace":7}}"#);
+        let posted = posted_with("test_event_code=T1&trace=7", JSON, &body).unwrap();
+        assert_eq!(Value::Object(posted.keys), json!({"test_event_code": "T1", "trace": 7}));
+    }
+
+    #[test]
+    fn a_key_that_is_two_things_is_refused() {
+        let twice = r#"{"data":[],"test_event_code":"T1","test_event_code":"T2"}"#;
+        for (query, content_type, body) in [
+            ("test_event_code=T1", JSON, r#"{"data":[],"test_event_code":"T2"}"#),
+            ("test_event_code=T1", FORM, "test_event_code=T2"),
+            ("", FORM, "test_event_code=T1&test_event_code=T2"),
+            ("", JSON, twice),
+        ] {
+            let error = posted_with(query, content_type, body).unwrap_err().to_string();
+            assert!(error.contains("\"test_event_code\" is given twice"), "{error}");
+        }
+        let error = posted_with("x=%ff", FORM, "").unwrap_err().to_string();
+        assert!(error.contains("query: field 0 is not valid UTF-8"), "{error}");
+    }
+
+    #[test]
     fn nothing_sent_is_nothing_found() {
         for body in ["", "data=", "data=null", "data=[]", "access_token=k"] {
             assert!(posted(FORM, body).unwrap().events.is_empty(), "{body}");
@@ -382,6 +467,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bodies_never_panic_and_stay_within_the_bound(
+            query in "(data=|x=|&|\\{\\}|%7B|[a-z]){0,8}",
             kind in prop::sample::select(vec![FORM, JSON, None, Some("multipart/form-data; boundary=b0")]),
             body in prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..200),
@@ -391,8 +477,8 @@ mod tests {
                     .prop_map(String::into_bytes),
             ],
         ) {
-            let read = read(kind, Bytes::from(body), 3).now_or_never().expect("nothing to wait for");
-            if let Ok(posted) = read {
+            let read = read(Some(&query), kind, Bytes::from(body), 3);
+            if let Ok(posted) = read.now_or_never().expect("nothing to wait for") {
                 prop_assert!(posted.events.len() <= 3);
             }
         }

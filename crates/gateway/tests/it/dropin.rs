@@ -6,12 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{ASSET, Answer, Harness, read};
 
-const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
-
-fn encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
 
 async fn post(harness: &Harness, path: &str, content_type: &str, body: String) -> Answer {
     read(harness.request("POST", path).header("content-type", content_type).body(body)).await
@@ -24,53 +19,6 @@ fn assert_received(answer: Answer, status: u16, events: u64) {
     assert_eq!(trace.len(), 23);
     let expected = json!({"events_received": events, "messages": [], "fbtrace_id": trace});
     assert_eq!(answer.body, expected);
-}
-
-#[tokio::test]
-async fn every_shape_of_the_sdks_is_taken() {
-    let harness = Harness::start().await;
-    let (shop, key) = harness.with_shop().await;
-    let token = key.expose();
-    let texts: Vec<String> = (0..3).map(|n| harness.event(n).to_string()).collect();
-    let array = format!("[{}]", texts.join(","));
-    let doubly = serde_json::to_string(&texts).unwrap();
-    let repeated = |name: &str| -> String {
-        texts.iter().map(|text| format!("{}={}&", encode(name), encode(text))).collect()
-    };
-    let plain = format!("/v25.0/{ASSET}/events");
-    let in_query = format!("{plain}?access_token={token}&appsecret_proof=00ff");
-    let node = json!({"data": harness.event_list(0..3), "partner_agent": null, "id": ASSET,
-        "namespace_id": null, "upload_id": null, "access_token": token, "appsecret_proof": "00ff"});
-    let part = |name: &str, value: &str| {
-        format!("--x7\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-    };
-    let multipart = [part("data", &array), part("access_token", token), "--x7--\r\n".to_owned()];
-    let shapes = [
-        ("Python, synchronous", &in_query, FORM, format!("data={}", encode(&doubly))),
-        ("Python, own client", &plain, FORM, format!("{}access_token={token}", repeated("data"))),
-        (
-            "Python, asynchronous",
-            &plain,
-            FORM,
-            format!("access_token={token}&data={}", encode(&array)),
-        ),
-        ("Node", &in_query, JSON, node.to_string()),
-        ("Node, token in the body alone", &plain, JSON, node.to_string()),
-        ("Ruby", &in_query, FORM, repeated("data[]")),
-        ("curl, JSON as a form", &plain, FORM, node.to_string()),
-        ("curl -F", &plain, "multipart/form-data; boundary=x7", multipart.concat()),
-    ];
-    for (accepted, (name, path, content_type, body)) in shapes.into_iter().enumerate() {
-        let answer = post(&harness, path, content_type, body).await;
-        assert_eq!(answer.status, 200, "{name}: {:#}", answer.body);
-        assert_received(answer, 200, 3);
-        assert_eq!(harness.accepted(&shop).await, (accepted as u64 + 1) * 3, "{name}");
-    }
-    let waiting = harness.waiting(&shop).await;
-    assert_eq!(waiting.len(), 24);
-    for (event_id, fragment, group) in waiting {
-        assert_eq!((&fragment["event_id"], group.as_str()), (&Value::from(event_id), ""));
-    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod dropin;
+mod dropin_shapes;
 mod ear;
 mod harness;
 mod ingest;
