@@ -131,12 +131,12 @@ impl Reader {
         Self { posted: Posted::default(), max_events, other_fields: 0 }
     }
 
-    /// Parameters in the query. The key of ours in it was looked at before the body was read.
+    /// Parameters in the query. An `access_token` was looked at before the body was read.
     fn query(&mut self, query: &str) -> Result<(), IngestError> {
         for pair in form::pairs(query.as_bytes()) {
             let pair =
                 pair.map_err(|e| IngestError::MalformedForm { what: format!("query: {e}") })?;
-            if !matches!(pair.name.as_str(), "access_token" | "accessKey") {
+            if pair.name != "access_token" {
                 self.field(&pair.name, &pair.value)?;
             }
         }
@@ -412,6 +412,8 @@ mod tests {
             );
             assert!(posted.token.is_none(), "whoever looks at the query has seen it");
         }
+        let capi = posted_with("accessKey=k", JSON, "{}").unwrap();
+        assert_eq!(capi.token.as_ref().map(Secret::expose), Some("k"));
         let body = format!(r#"{{"data":[{TWO}],"test_event_code":"T1","trace":7}}"#);
         let posted = posted_with("test_event_code=T1&trace=7", JSON, &body).unwrap();
         assert_eq!(Value::Object(posted.keys), json!({"test_event_code": "T1", "trace": 7}));
