@@ -348,7 +348,7 @@ fn what_is_never_hashed_goes_raw_and_keeps_its_case() {
 fn the_destination_decides_about_phone_numbers_and_external_ids() {
     let settings = DestinationSettings {
         default_country: Some("SA".into()),
-        external_id: ExternalIdRule::Raw,
+        external_id: Some(ExternalIdRule::Raw),
         ..DestinationSettings::default()
     };
     let mut event = minimal();

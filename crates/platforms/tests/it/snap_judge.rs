@@ -194,6 +194,9 @@ fn records(status: &str, indexes: &[u64]) -> Value {
     json!({ "status": status, "error_records": [{ "reason": "bad", "record_indexes": indexes }] })
 }
 
+/// Status, headers and body of an answer; the fault and what it covers.
+type Refusal<'a> = (u16, &'a [(&'a str, &'a str)], &'a str, &'a str, &'a [SelectorKind]);
+
 #[test]
 fn a_dead_token_holds_one_asset_and_nothing_was_processed() {
     let asset = [SelectorKind::Credential, SelectorKind::Asset];
@@ -201,7 +204,7 @@ fn a_dead_token_holds_one_asset_and_nothing_was_processed() {
     let words = json!({ "status": "INVALID", "reason": "Invalid access token" });
     let expired = r#"Bearer error="invalid_token", error_description="The access token expired""#;
     let expires = [("www-authenticate", expired)];
-    let cases: [(u16, &[(&str, &str)], &str, &str, &[SelectorKind]); 10] = [
+    let cases: [Refusal<'_>; 10] = [
         (401, &[], "", "snap.token_refused", &asset),
         (401, &[], "Unauthorized", "snap.token_refused", &asset),
         (401, &[], "{\"anything\":1}", "snap.token_refused", &asset),

@@ -258,7 +258,7 @@ impl Pen<'_> {
     }
 
     fn hashed(&mut self, field: Field, value: &Value<'_>, text: &str) -> bool {
-        if field == Field::ExternalId && self.settings.external_id == ExternalIdRule::Raw {
+        if field == Field::ExternalId && self.settings.external_id == Some(ExternalIdRule::Raw) {
             encode::text(self.out, text);
             return true;
         }
