@@ -5,8 +5,8 @@
 #   INGEST_KEY   an ingest key that may send to the destination
 #   DATASET      the destination's asset
 #
-# The SDK is installed once, into target/. The last two lines on stdout are the events that were
-# sent, as JSON, and `sent N`.
+# The SDK is installed once, into target/. The two lines on stdout are the events that were sent,
+# as JSON, and `sent N`.
 set -euo pipefail
 : "${BASE_URL:?expected the address of the gateway}"
 : "${INGEST_KEY:?expected an ingest key}"
@@ -33,4 +33,4 @@ home=$(cd "$home" && pwd)
 export NO_PROXY='*' no_proxy='*'
 unset HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy
 export NODE_PATH="$home/node_modules"
-exec node "$here/test_facebook_business.cjs"
+exec node --test-reporter=tap --test-reporter-destination=stderr "$here/test_facebook_business.cjs"

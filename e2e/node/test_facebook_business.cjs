@@ -20,9 +20,9 @@ Object.defineProperty(FacebookAdsApi, "GRAPH", { get: () => BASE_URL.replace(/\/
 
 // What was accepted, for whoever compares it with what arrived.
 const sent = [];
-process.on("exit", () => {
-  console.log(JSON.stringify({ sent }));
-  console.log(`sent ${sent.length}`);
+// Not on "exit", when what a pipe does not take at once is lost.
+process.once("beforeExit", () => {
+  process.stdout.write(`${JSON.stringify({ sent })}\nsent ${sent.length}\n`);
 });
 
 const now = () => Math.floor(Date.now() / 1000);
@@ -123,11 +123,11 @@ describe("what is accepted", () => {
   });
 
   it("an event of a conversation", async () => {
-    const user = new UserData().setPageId("1234").setPageScopedUserId("5678");
+    const user = new UserData().setPageId("1234").setCtwaClid("ARAkLkA8rmlFeiCktEJQ");
     const conversation = (made) =>
       made
         .setActionSource("business_messaging")
-        .setMessagingChannel("messenger")
+        .setMessagingChannel("whatsapp")
         .setUserData(user);
     const events = [event(conversation)];
     check("conversation", events, await request(events).execute());

@@ -448,6 +448,33 @@ fn app_events_carry_their_extinfo() {
 }
 
 #[test]
+fn device_details_of_the_library_for_node_become_the_list_they_mean() {
+    let app = |extinfo: &str| {
+        let event = with(full(), "/action_source", json!("app")).to_string();
+        let rest = format!(
+            r#""app_data":{{"advertiser_tracking_enabled":1,"application_tracking_enabled":1,"extinfo":{extinfo}}}}}"#
+        );
+        format!("{},{rest}", event.strip_suffix('}').unwrap())
+    };
+    let admitted = admit(app(r#"{"4":"14.1","0":"a2","10":1920,"1":null}"#).as_bytes()).unwrap();
+    let expected = json!(["a2", "", "", "", "14.1", "", "", "", "", "", 1920, "", "", "", "", ""]);
+    assert_eq!(fragment(&admitted)["app_data"]["extinfo"], expected);
+    for (extinfo, fault) in [
+        (r#"{"0":"a2"}"#, "meta.extinfo_os_version_empty"),
+        (r#"{"0":"a2","4":""}"#, "meta.extinfo_os_version_empty"),
+        (r#"{"4":"1","16":"x"}"#, "meta.invalid_value"),
+        (r#"{"4":"1","04":"x"}"#, "meta.invalid_value"),
+        (r#"{"4":"1","4":"2"}"#, "meta.invalid_value"),
+        (r#"{"version":"a2"}"#, "meta.invalid_value"),
+        (r#"{"4":["1"]}"#, "meta.wrong_type"),
+    ] {
+        let refused = admit(app(extinfo).as_bytes()).unwrap_err();
+        assert_eq!(refused.fault, fault, "{extinfo}: {}", refused.message);
+        assert!(refused.field.starts_with("app_data.extinfo"), "{extinfo}");
+    }
+}
+
+#[test]
 fn limited_data_use() {
     let ldu = |country: Value, state: Value| {
         let event = with(minimal(), "/data_processing_options", json!(["LDU"]));

@@ -9,7 +9,7 @@ use super::dedup::{Dedup, Repetition};
 use super::requests::{RequestLog, RequestRecord};
 
 /// Bodies of so many events are kept for each asset.
-const KEPT_EVENTS: usize = 1_000;
+const KEPT_EVENTS: usize = 5_000;
 
 /// Counts of one asset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -8,6 +8,8 @@ use super::text::is_blank;
 use super::{encode, refusal};
 use crate::Rejection;
 
+const EXTINFO: &str = "app_data.extinfo";
+
 /// `extinfo` is positional: exactly so many values, empty where unknown.
 const EXTINFO_VALUES: usize = 16;
 /// Position of the operating system's version, which must not be empty.
@@ -72,11 +74,14 @@ pub fn read(reader: &mut Reader<'_>) -> Result<AppData, Rejection> {
 }
 
 fn extinfo(reader: &mut Reader<'_>) -> Result<Member, Rejection> {
-    const PATH: &str = "app_data.extinfo";
-    let found = reader.scanner.peek()?;
-    if found != Kind::List {
-        return Err(refusal::wrong_type(PATH.to_owned(), found, "a list of 16 values"));
+    match reader.scanner.peek()? {
+        Kind::List => extinfo_list(reader),
+        Kind::Object => extinfo_object(reader),
+        found => Err(refusal::wrong_type(EXTINFO.to_owned(), found, "a list of 16 values")),
     }
+}
+
+fn extinfo_list(reader: &mut Reader<'_>) -> Result<Member, Rejection> {
     reader.scanner.open()?;
     reader.copied.push(b'[');
     let mut is_first = true;
@@ -87,11 +92,7 @@ fn extinfo(reader: &mut Reader<'_>) -> Result<Member, Rejection> {
         }
         let is_empty = extinfo_value(reader, count)?;
         if count == OS_VERSION && is_empty {
-            return Err(refusal::refuse(
-                "meta.extinfo_os_version_empty",
-                format!("{PATH}[{OS_VERSION}]"),
-                format!("{PATH}[{OS_VERSION}], the version of the operating system, is empty"),
-            ));
+            return Err(no_os_version());
         }
         count += 1;
     }
@@ -103,11 +104,61 @@ fn extinfo(reader: &mut Reader<'_>) -> Result<Member, Rejection> {
             let expected = format!("exactly {EXTINFO_VALUES} values, empty strings where unknown");
             Err(refusal::refuse(
                 "meta.invalid_value",
-                PATH,
-                format!("{PATH} has {count} values; expected {expected}"),
+                EXTINFO,
+                format!("{EXTINFO} has {count} values; expected {expected}"),
             ))
         }
     }
+}
+
+/// Meta's library for Node.js writes the list as an object of the positions that were set,
+/// `{"0":"a2","4":"14.1"}`. It goes out as the list that is meant.
+fn extinfo_object(reader: &mut Reader<'_>) -> Result<Member, Rejection> {
+    const UNKNOWN: &[u8] = b"\"\"";
+    let start = reader.copied.len();
+    let mut values: [Option<Range<usize>>; EXTINFO_VALUES] = [const { None }; EXTINFO_VALUES];
+    reader.scanner.open()?;
+    let mut is_first = true;
+    let mut os_version_is_empty = true;
+    while let Some(key) = reader.scanner.next_key(&mut is_first)? {
+        let position = key.name.parse().ok().filter(|at| *at < EXTINFO_VALUES);
+        let fresh = position.filter(|at: &usize| values[*at].is_none());
+        let Some(position) = fresh.filter(|at| at.to_string() == key.name) else {
+            return Err(refusal::refuse(
+                "meta.invalid_value",
+                EXTINFO,
+                format!("{EXTINFO} is an object; expected a list, or keys 0 to 15, each once"),
+            ));
+        };
+        let at = reader.copied.len();
+        let is_empty = extinfo_value(reader, position)?;
+        os_version_is_empty &= position != OS_VERSION || is_empty;
+        values[position] = Some(at..reader.copied.len());
+    }
+    if values.iter().all(Option::is_none) {
+        return Ok(Member::Drop);
+    }
+    if os_version_is_empty {
+        return Err(no_os_version());
+    }
+    let list: Vec<&[u8]> = values
+        .into_iter()
+        .map(|value| value.map_or(UNKNOWN, |range| &reader.copied[range]))
+        .collect();
+    let list = list.join(&b',');
+    reader.copied.truncate(start);
+    reader.copied.push(b'[');
+    reader.copied.extend_from_slice(&list);
+    reader.copied.push(b']');
+    Ok(Member::Keep)
+}
+
+fn no_os_version() -> Rejection {
+    refusal::refuse(
+        "meta.extinfo_os_version_empty",
+        format!("{EXTINFO}[{OS_VERSION}]"),
+        format!("{EXTINFO}[{OS_VERSION}], the version of the operating system, is empty"),
+    )
 }
 
 /// Copies one value, null as the empty text that Meta expects; true if it is empty.
@@ -118,12 +169,12 @@ fn extinfo_value(reader: &mut Reader<'_>, position: usize) -> Result<bool, Rejec
             Ok(false)
         }
         Kind::Null | Kind::Text => {
-            let text = reader.text("app_data.extinfo")?.unwrap_or_default();
+            let text = reader.text(EXTINFO)?.unwrap_or_default();
             encode::text(&mut reader.copied, &text);
             Ok(is_blank(&text))
         }
         found => Err(refusal::wrong_type(
-            format!("app_data.extinfo[{position}]"),
+            format!("{EXTINFO}[{position}]"),
             found,
             "a string or a number",
         )),
