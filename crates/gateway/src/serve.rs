@@ -23,6 +23,7 @@ use crate::directory::Directory;
 use crate::egress::Egress;
 use crate::hold_book::HoldBook;
 use crate::http;
+use crate::ingest::routing;
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
 use crate::state::Gateway;
@@ -92,6 +93,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     });
     gateway.reload_directory().await?;
     gateway.holds.reload(&*gateway.registry).await?;
+    for broken in routing::broken(&gateway.settings.routes, &gateway.snapshot()) {
+        tracing::warn!(%broken, "requests for this route are refused until it exists");
+    }
     Lanes::start_missing(&gateway);
 
     let stop = CancellationToken::new();

@@ -7,6 +7,7 @@
 mod admission;
 mod body;
 pub mod catalog;
+pub mod mapping;
 pub mod meta;
 mod seam;
 pub mod snap;

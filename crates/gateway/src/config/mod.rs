@@ -5,6 +5,7 @@
 //! reports every mistake at once, each with its key path, before anything is opened or bound.
 
 mod read;
+pub mod routes;
 mod sections;
 mod value;
 
@@ -95,6 +96,7 @@ pub fn reference_markdown() -> String {
             key.expected
         );
     }
+    page.push_str(routes::REFERENCE);
     page
 }
 

@@ -48,6 +48,16 @@ impl<'a> Reader<'a> {
         T::from_text(default).unwrap_or_else(|| panic!("the default of {section}.{key} is valid"))
     }
 
+    /// A top-level table that is read elsewhere.
+    pub fn take_whole(&mut self, name: &str) -> Option<toml::Value> {
+        self.table.remove(name)
+    }
+
+    /// Something wrong that was found elsewhere; `text` begins with the key path.
+    pub fn mistake(&mut self, text: String) {
+        self.errors.push(text);
+    }
+
     /// What is left in the table nobody asked for.
     pub fn finish(mut self) -> Vec<String> {
         let table = std::mem::take(&mut self.table);

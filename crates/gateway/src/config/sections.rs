@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::read::Reader;
+use super::routes::{self, Route};
 use super::value::ConfigValue;
 pub use super::value::{ByteSize, LogFilter, LogFormat, PlatformUrl, Proof};
 
@@ -37,9 +38,10 @@ macro_rules! sections {
         )*
 
         /// The whole configuration.
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[derive(Debug, Clone, PartialEq)]
         pub struct Settings {
             $(pub $field: $name,)*
+            pub routes: Vec<Route>,
         }
 
         impl Settings {
@@ -48,6 +50,7 @@ macro_rules! sections {
                     $($field: $name {
                         $($key: reader.key($path, stringify!($key), $default),)*
                     },)*
+                    routes: routes::read(reader),
                 }
             }
         }

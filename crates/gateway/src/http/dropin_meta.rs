@@ -53,14 +53,21 @@ async fn counted(
     request: Request,
 ) -> Response {
     let response = match accept(state, asset, request).await {
-        Ok(events) => received(success, events),
+        Ok(taken) => received(success, taken.events, &taken.remarks),
         Err(error) => error.into_response(),
     };
     state.gateway.metrics.requests(response.status().as_u16());
     response
 }
 
-async fn accept(state: &HttpState, asset: &str, request: Request) -> Result<usize, GraphError> {
+/// What was made durable.
+struct Taken {
+    events: usize,
+    /// What a route's copies met.
+    remarks: Vec<String>,
+}
+
+async fn accept(state: &HttpState, asset: &str, request: Request) -> Result<Taken, GraphError> {
     let (parts, body) = request.into_parts();
     let mut source = Source::new(&parts.headers, body)?;
     let taken = take(state, asset, &parts, &mut source).await;
@@ -70,13 +77,12 @@ async fn accept(state: &HttpState, asset: &str, request: Request) -> Result<usiz
     taken
 }
 
-/// Returns how many events were made durable.
 async fn take(
     state: &HttpState,
     asset: &str,
     parts: &Parts,
     source: &mut Source,
-) -> Result<usize, GraphError> {
+) -> Result<Taken, GraphError> {
     let gateway = &*state.gateway;
     let settings = &gateway.settings.ingest;
     let snapshot = gateway.snapshot();
@@ -129,21 +135,22 @@ async fn make_durable(
     asset: &str,
     posted: Posted,
     max_events: usize,
-) -> Result<usize, GraphError> {
+) -> Result<Taken, GraphError> {
     let key = caller.key.as_deref();
-    let destinations = targets::of_asset(snapshot, key, PlatformId::Meta, asset);
-    if destinations.is_empty() {
+    let routes = &gateway.settings.routes;
+    let aims = targets::of_asset(routes, snapshot, key, PlatformId::Meta, asset)?;
+    if aims.is_empty() {
         return Err(GraphError::no_such_object("post", asset));
     }
     let events = posted.events.len();
     if events == 0 {
         return Err(GraphError::no_events());
     }
-    if events.saturating_mul(destinations.len()) > max_events {
-        let bound = max_events / destinations.len();
+    if events.saturating_mul(aims.len()) > max_events {
+        let bound = max_events / aims.len();
         return Err(IngestError::TooManyEvents { bound }.into());
     }
-    let targets = targets::prepare(gateway, destinations, &posted.keys)?;
+    let targets = targets::prepare(gateway, aims, &posted.keys)?;
     let at = gateway.clock.wall();
     let max_event_bytes = gateway.settings.ingest.max_event_bytes.0;
     let mut admission = Admission::new(&targets, at, max_event_bytes, events);
@@ -152,5 +159,5 @@ async fn make_durable(
     admitted.map_err(|(position, rejection)| GraphError::event(position, &rejection))?;
     commit(gateway, std::mem::take(&mut admission.items), None, at).await?;
     admission.tally.count_admitted(&gateway.metrics);
-    Ok(events)
+    Ok(Taken { events, remarks: admission.remarks })
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/events?destination=NAME[,NAME…]`
+//! `POST /v1/events?destination=NAME[,NAME…]` or `?route=NAME`
 //!
 //! The body is one event, an array of events, `{"data":[…]}` with request-level keys beside it, or
 //! NDJSON, optionally gzipped. Every event gets a receipt: 202 if any was accepted, 422 if none.
@@ -89,11 +89,12 @@ struct Taken {
 impl Call<'_> {
     async fn take(&self, source: &mut Source) -> Result<Taken, IngestError> {
         let key = self.caller.key.as_deref();
-        let destinations = targets::named(self.snapshot, key, self.parts.uri.query())?;
+        let routes = &self.gateway.settings.routes;
+        let aims = targets::named(routes, self.snapshot, key, self.parts.uri.query())?;
         let presented = idempotency::presented(&self.parts.headers)?;
         let lines = says_ndjson(&self.parts.headers);
         if lines && presented.is_none() {
-            let targets = targets::prepare(self.gateway, destinations, &Map::new())?;
+            let targets = targets::prepare(self.gateway, aims, &Map::new())?;
             return stream::take(self.gateway, &targets, source).await.map(streamed);
         }
         let body = self.whole_body(source).await?;
@@ -101,7 +102,7 @@ impl Call<'_> {
             None => None,
             Some(presented) => {
                 let caller = self.caller.name().to_owned();
-                let (presented, named) = (presented.to_owned(), destinations.clone());
+                let (presented, named) = (presented.to_owned(), aims.clone());
                 let make = move |body: &Bytes| Repeatable::new(&caller, &presented, &named, body);
                 Some(unit::fingerprint(body.clone(), make).await?)
             }
@@ -109,7 +110,7 @@ impl Call<'_> {
         if let Some(answer) = self.earlier_answer(repeatable.as_ref()).await? {
             return Ok(Taken { response: answered(answer), whole: true });
         }
-        let max_events = self.max_events(destinations.len());
+        let max_events = self.max_events(aims.len());
         let unit = if lines {
             unit::find_lines(body, max_events).await?
         } else {
@@ -117,12 +118,12 @@ impl Call<'_> {
                 Found::Unit(unit) => unit,
                 Found::Lines if repeatable.is_some() => unit::find_lines(body, max_events).await?,
                 Found::Lines => {
-                    let targets = targets::prepare(self.gateway, destinations, &Map::new())?;
+                    let targets = targets::prepare(self.gateway, aims, &Map::new())?;
                     return self.stream_arrived(&targets, body).await;
                 }
             }
         };
-        let targets = targets::prepare(self.gateway, destinations, &unit.keys)?;
+        let targets = targets::prepare(self.gateway, aims, &unit.keys)?;
         let answer = unit::take(self.gateway, &targets, &unit, repeatable).await?;
         Ok(Taken { response: answered(answer), whole: true })
     }

@@ -236,15 +236,15 @@ impl IntoResponse for GraphError {
 }
 
 #[derive(Serialize)]
-struct Received {
+struct Received<'a> {
     events_received: usize,
-    messages: [(); 0],
+    messages: &'a [String],
     fbtrace_id: String,
 }
 
 /// The answer to events that are durable. SDKs fail without any of the three keys.
-pub fn received(status: StatusCode, events: usize) -> Response {
-    let answer = Received { events_received: events, messages: [], fbtrace_id: trace_id() };
+pub fn received(status: StatusCode, events: usize, messages: &[String]) -> Response {
+    let answer = Received { events_received: events, messages, fbtrace_id: trace_id() };
     json(status, serde_json::to_vec(&answer).unwrap_or_default())
 }
 

@@ -3,6 +3,7 @@
 use holdfast_model::id::ItemId;
 use holdfast_model::platform::PlatformId;
 use holdfast_model::time::{UnixMillis, UnixSeconds};
+use holdfast_platforms::mapping::Mapped;
 use holdfast_platforms::{AdmitContext, Rejection};
 use holdfast_storage::NewItem;
 
@@ -18,6 +19,12 @@ const EVENTS_BETWEEN_YIELDS: usize = 256;
 /// refusal is our own.
 const INVALID_PARAMETER: (i64, Option<i64>) = (100, None);
 
+/// The rules of a route send the event nowhere.
+const NOT_ROUTED: &str = "holdfast.not_routed";
+
+/// Most remarks of one request: enough to see what is wrong.
+const MAX_REMARKS: usize = 10;
+
 /// Admits the events of one commit.
 pub struct Admission<'a> {
     pub targets: &'a [Target],
@@ -26,6 +33,8 @@ pub struct Admission<'a> {
     /// What was admitted, in order.
     pub items: Vec<NewItem>,
     pub tally: Tally,
+    /// What became of copies that were refused, for people. Bounded; the counters have them all.
+    pub remarks: Vec<String>,
 }
 
 impl<'a> Admission<'a> {
@@ -36,11 +45,12 @@ impl<'a> Admission<'a> {
             max_event_bytes: usize::try_from(max_event_bytes).unwrap_or(usize::MAX),
             items: Vec::with_capacity(events.saturating_mul(targets.len())),
             tally: Tally::default(),
+            remarks: Vec::new(),
         }
     }
 
-    /// Admits each event for each destination, good and bad side by side. An event without text
-    /// was too long to be kept.
+    /// Admits each event for each destination that it is for, good and bad side by side. An event
+    /// without text was too long to be kept.
     pub async fn admit_all<'e>(
         &mut self,
         events: impl Iterator<Item = (u64, Option<&'e [u8]>)>,
@@ -50,20 +60,28 @@ impl<'a> Admission<'a> {
             if position % EVENTS_BETWEEN_YIELDS == EVENTS_BETWEEN_YIELDS - 1 {
                 tokio::task::yield_now().await;
             }
+            let mut is_for_any = false;
             for target in self.targets {
                 match self.admit(target, event) {
-                    Ok(()) => {
+                    Ok(false) => continue,
+                    Ok(true) => {
                         if let Some(item) = self.items.last() {
                             receipts.accepted(index, item, target);
                         }
                     }
                     Err(rejection) => receipts.refused(index, target, &rejection),
                 }
+                is_for_any = true;
+            }
+            if !is_for_any {
+                self.tally.refused(NOT_ROUTED);
+                receipts.not_routed(index, NOT_ROUTED);
             }
         }
     }
 
     /// Admits all events for all destinations, or says which event was refused first and why.
+    /// What a copy's destination refuses is no reason to refuse the caller: it becomes a remark.
     pub async fn admit_all_or_nothing<'e>(
         &mut self,
         events: impl Iterator<Item = &'e [u8]>,
@@ -73,26 +91,56 @@ impl<'a> Admission<'a> {
                 tokio::task::yield_now().await;
             }
             for target in self.targets {
-                self.admit(target, Some(event)).map_err(|rejection| (position, rejection))?;
+                match self.admit(target, Some(event)) {
+                    Ok(_) => {}
+                    Err(rejection) if target.is_copy => {
+                        self.remark(position, target, &rejection);
+                    }
+                    Err(rejection) => return Err((position, rejection)),
+                }
             }
         }
         Ok(())
     }
 
-    fn admit(&mut self, target: &Target, event: Option<&[u8]>) -> Result<(), Rejection> {
+    /// Whether the event is for the destination at all.
+    fn admit(&mut self, target: &Target, event: Option<&[u8]>) -> Result<bool, Rejection> {
         let admitted = self.item(target, event);
         match &admitted {
-            Ok(_) => self.tally.admitted(target.destination.platform),
+            Ok(Some(_)) => self.tally.admitted(target.destination.platform),
+            Ok(None) => return Ok(false),
             Err(rejection) => self.tally.refused(rejection.fault),
         }
-        self.items.push(admitted?);
-        Ok(())
+        self.items.extend(admitted?);
+        Ok(true)
     }
 
-    fn item(&self, target: &Target, event: Option<&[u8]>) -> Result<NewItem, Rejection> {
+    fn remark(&mut self, position: usize, target: &Target, rejection: &Rejection) {
+        let destination = &target.destination.id;
+        tracing::warn!(%destination, position, fault = rejection.fault, field = rejection.field,
+            "a copy of an event was refused");
+        if self.remarks.len() < MAX_REMARKS {
+            self.remarks.push(format!(
+                "event {position} was not copied to {destination}: {}: {}",
+                rejection.fault, rejection.message
+            ));
+        }
+    }
+
+    fn item(&self, target: &Target, event: Option<&[u8]>) -> Result<Option<NewItem>, Rejection> {
         let event = event
             .filter(|event| event.len() <= self.max_event_bytes)
             .ok_or_else(|| self.too_large())?;
+        let Some(mapping) = &target.mapping else { return self.made(target, event).map(Some) };
+        match mapping.apply(event) {
+            Mapped::NotForIt => Ok(None),
+            Mapped::Event(event) => self.made(target, &event).map(Some).map_err(|rejection| {
+                Rejection { field: mapping.origin_of(&rejection.field).to_owned(), ..rejection }
+            }),
+        }
+    }
+
+    fn made(&self, target: &Target, event: &[u8]) -> Result<NewItem, Rejection> {
         let item_id: ItemId = random::item_id(self.at);
         let now: UnixSeconds = self.at.to_seconds();
         let admitted = target.platform.admit(

@@ -32,12 +32,18 @@ pub enum IngestError {
     TooManyEvents { bound: usize },
     #[error("{}: {}", .0.field, .0.message)]
     RequestKey(Rejection),
-    #[error("destination: expected a query parameter that names one, such as ?destination=shop")]
+    #[error(
+        "destination: expected a query parameter that names one, such as ?destination=shop, or a route"
+    )]
     NoDestination,
     #[error("destination: expected at most {bound} names")]
     TooManyDestinations { bound: usize },
     #[error("destination {name:?} does not exist")]
     UnknownDestination { name: String },
+    #[error("route {name:?} does not exist")]
+    UnknownRoute { name: String },
+    #[error("route {route} names destination {destination}, which does not exist")]
+    BrokenRoute { route: String, destination: DestinationId },
     #[error("this key may not send to destination {name:?}")]
     DestinationNotAllowed { name: String },
     #[error("destination {destination}: this release cannot deliver to its platform")]
@@ -92,6 +98,8 @@ impl IngestError {
             Self::NoDestination
             | Self::TooManyDestinations { .. }
             | Self::UnknownDestination { .. }
+            | Self::UnknownRoute { .. }
+            | Self::BrokenRoute { .. }
             | Self::DestinationNotAllowed { .. }
             | Self::PlatformNotSupported { .. } => self.destination_refusal(),
             _ => self.body_refusal(),
@@ -157,6 +165,16 @@ impl IngestError {
                 404,
                 "holdfast.unknown_destination",
                 "`holdfast destination list` shows the names; nothing was accepted.",
+            ),
+            Self::UnknownRoute { .. } => refusal(
+                404,
+                "holdfast.unknown_route",
+                "Routes are sections [routes.NAME] of the configuration; nothing was accepted.",
+            ),
+            Self::BrokenRoute { .. } => refusal(
+                409,
+                "holdfast.broken_route",
+                "Add the destination, or take it out of the route; nothing was accepted, so send it again.",
             ),
             Self::DestinationNotAllowed { .. } => refusal(
                 403,

@@ -1,13 +1,11 @@
 //! `Idempotency-Key`: the same request again gets the same answer and nothing is stored twice.
 
-use std::sync::Arc;
-
 use axum::http::HeaderMap;
-use holdfast_model::destination::Destination;
 use holdfast_storage::{Idempotency, IdempotencyKey, Remembered};
 use sha2::{Digest as _, Sha256};
 
 use super::IngestError;
+use super::routing::{Aim, Via};
 
 /// Longest key: a UUID several times over.
 pub const MAX_KEY_CHARS: usize = 255;
@@ -18,7 +16,7 @@ pub const HEADER: &str = "idempotency-key";
 #[derive(Debug, Clone)]
 pub struct Repeatable {
     key: IdempotencyKey,
-    /// SHA-256 of the destinations and the body. The destinations belong to it: the same events
+    /// SHA-256 of what was named and the body. The destinations belong to it: the same events
     /// for another destination are another request, and answering it with the receipt of the
     /// first would lose them.
     fingerprint: [u8; 32],
@@ -41,16 +39,20 @@ pub fn presented(headers: &HeaderMap) -> Result<Option<&str>, IngestError> {
 impl Repeatable {
     /// `caller` is the name of the access key: what one caller names its requests is no concern
     /// of another's.
-    pub fn new(
-        caller: &str,
-        presented: &str,
-        destinations: &[Arc<Destination>],
-        body: &[u8],
-    ) -> Self {
+    pub fn new(caller: &str, presented: &str, aims: &[Aim], body: &[u8]) -> Self {
         let mut hash = Sha256::new();
-        for destination in destinations {
-            hash.update(destination.id.as_str());
+        // Where a route leads may change before the caller repeats itself; that makes no other
+        // request.
+        for aim in aims {
+            match &aim.via {
+                Via::Name => hash.update(aim.destination.id.as_str()),
+                Via::Route(route) => hash.update(format!("route {route}")),
+                Via::Copy => continue,
+            }
             hash.update(b",");
+            if aim.via != Via::Name {
+                break;
+            }
         }
         hash.update(b"\n");
         hash.update(body);

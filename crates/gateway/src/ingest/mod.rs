@@ -4,7 +4,8 @@
 //! * `offload`: large bodies are worked on where they keep nobody waiting.
 //! * `split`, `lines`: a body into single events, without building a tree for any of them.
 //! * `form`, `dropin_meta`: the shapes in which Meta's own SDKs send events.
-//! * `targets`: which destinations the events are for, and whether the key may send there.
+//! * `targets`, `routing`: which destinations the events are for, and whether the key may send
+//!   there; what a route changes on the way.
 //! * `admission`: what the platform's code says of each event; `receipts` is what the caller hears.
 //! * `idempotency`, `commit`: one durable unit, written once.
 //! * `unit`: a body that is one commit.
@@ -24,6 +25,7 @@ mod inflate;
 pub mod lines;
 mod offload;
 pub mod receipts;
+pub mod routing;
 pub mod source;
 pub mod split;
 pub mod stream;

@@ -97,6 +97,20 @@ impl Receipts {
         self.json.push(b'}');
     }
 
+    /// The event is for no destination of the route that was named: said, never dropped silently.
+    pub fn not_routed(&mut self, index: u64, fault: &str) {
+        self.counts.refused += 1;
+        if self.counts.refused > MAX_LISTED {
+            return;
+        }
+        self.open(index);
+        self.json.extend_from_slice(b"\"status\":\"refused\"");
+        text(&mut self.json, "fault", fault);
+        text(&mut self.json, "field", "event_name");
+        text(&mut self.json, "message", "no destination of the route takes events of this name");
+        self.json.push(b'}');
+    }
+
     /// The body of the answer.
     pub fn finish(self, stopped: Option<&Stopped<'_>>) -> Vec<u8> {
         let Counts { accepted, refused } = self.counts;

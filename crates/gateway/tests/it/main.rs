@@ -9,3 +9,4 @@ mod ingest;
 mod messaging;
 mod ndjson;
 mod profiles;
+mod routing;
