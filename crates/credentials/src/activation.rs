@@ -27,17 +27,14 @@ pub enum Activation {
 /// Weighs what the probes on the bound assets said.
 ///
 /// One definite refusal outweighs everything: a token that is dead or belongs elsewhere must not
-/// replace one that works. One proof on the asset itself then suffices; that the platform calls the
-/// token valid is no such proof, because it may be valid for another asset. If nothing can be asked (a token that may send
-/// but not read), the candidate is activated unverified and its first delivery, a single canary,
-/// is the proof. If nobody answered, it stays a candidate: silence is not a verdict.
+/// replace one that works. One proof on the asset itself then suffices ([`proves`]). If nothing can
+/// be asked (a token that may send but not read), the candidate is activated unverified and its
+/// first delivery, a single canary, is the proof. If nobody answered, it stays a candidate: silence
+/// is not a verdict.
 pub fn decide_activation(lint: &Lint, probes: &[(ProbeKind, ProbeReading)]) -> Activation {
     let readings = || probes.iter().map(|(_, reading)| reading);
     let first = |answer| readings().find(|reading| reading.answer == answer);
-    let proved_on_asset = probes.iter().any(|(kind, reading)| {
-        reading.answer == ProbeAnswer::Proved
-            && matches!(kind, ProbeKind::Asset | ProbeKind::Quality)
-    });
+    let proved_on_asset = probes.iter().any(|(kind, reading)| proves(*kind, reading.answer));
     if let Some(refuted) = first(ProbeAnswer::Refuted) {
         let cause = refuted.fault.as_ref().map_or("", |fault| fault.summary.as_str());
         let looks_damaged = lint.findings.iter().any(|f| f.severity == Severity::Warn);
@@ -75,6 +72,12 @@ pub fn decide_activation(lint: &Lint, probes: &[(ProbeKind, ProbeReading)]) -> A
             "This kind of token cannot be probed; the first delivery, a single event, is the proof."
                 .to_owned(),
     }
+}
+
+/// Whether an answer proves that the token works on the asset. That the platform calls a token
+/// valid does not: it may be valid for another asset.
+pub fn proves(kind: ProbeKind, answer: ProbeAnswer) -> bool {
+    answer == ProbeAnswer::Proved && matches!(kind, ProbeKind::Asset | ProbeKind::Quality)
 }
 
 #[cfg(test)]

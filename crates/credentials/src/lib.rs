@@ -10,5 +10,5 @@
 mod activation;
 pub mod lint;
 
-pub use activation::{Activation, decide_activation};
+pub use activation::{Activation, decide_activation, proves};
 pub use lint::{Finding, Lint, Severity, Shape, lint};

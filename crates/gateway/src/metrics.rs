@@ -60,6 +60,7 @@ pub struct Metrics {
     expired: Family<ByDestination, Counter>,
     holds_opened: Family<ByFault, Counter>,
     holds_lifted: Counter,
+    takeovers: Family<ByDestination, Counter>,
     ledger: Family<ByState, Gauge>,
     lost: Gauge,
     open_holds: Gauge,
@@ -81,6 +82,7 @@ impl Default for Metrics {
             expired: Family::default(),
             holds_opened: Family::default(),
             holds_lifted: Counter::default(),
+            takeovers: Family::default(),
             ledger: Family::default(),
             lost: Gauge::default(),
             open_holds: Gauge::default(),
@@ -109,6 +111,7 @@ impl Metrics {
         );
         r.register("holds_opened", "Holds opened", self.holds_opened.clone());
         r.register("holds_lifted", "Holds lifted", self.holds_lifted.clone());
+        r.register("takeovers", "Standby credentials that took over", self.takeovers.clone());
         r.register("ledger_items", "Items by destination and ledger state", self.ledger.clone());
         r.register("ledger_lost_items", "Accepted items in no state: must be 0", self.lost.clone());
         r.register("open_holds", "Holds open now", self.open_holds.clone());
@@ -163,6 +166,10 @@ impl Metrics {
 
     pub fn hold_lifted(&self) {
         self.holds_lifted.inc();
+    }
+
+    pub fn taken_over(&self, destination: &Destination) {
+        self.takeovers.get_or_create(&by(destination)).inc();
     }
 
     /// The page for a scraper. The gauges are read from the outbox at this moment.

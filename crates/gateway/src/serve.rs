@@ -26,6 +26,7 @@ use crate::http;
 use crate::ingest::routing;
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
+use crate::services::standby;
 use crate::state::Gateway;
 
 /// Name of the admin socket inside the data directory. Whoever may open it is an admin, so it is
@@ -97,6 +98,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         tracing::warn!(%broken, "requests for this route are refused until it exists");
     }
     Lanes::start_missing(&gateway);
+    // A hold may have been opened right before the process ended.
+    let held = gateway.clone();
+    tokio::spawn(async move { standby::take_over(&held).await });
 
     let stop = CancellationToken::new();
     let router = http::router(gateway.clone());

@@ -79,7 +79,12 @@ pub trait Registry: Send + Sync + 'static {
     /// Stores a new destination and gives it a lane number that was never used before.
     async fn add_destination(&self, new: NewDestination) -> Result<Destination, StorageError>;
     /// Replaces a destination. Its lane and its platform never change.
-    async fn update_destination(&self, destination: &Destination) -> Result<(), StorageError>;
+    /// Only if the stored one still is `was`: false if somebody else changed it meanwhile.
+    async fn update_destination(
+        &self,
+        was: &Destination,
+        destination: &Destination,
+    ) -> Result<bool, StorageError>;
     async fn destinations(&self) -> Result<Vec<Destination>, StorageError>;
 
     /// Opens a hold, unless one with the same scope is open already: then that one is returned.

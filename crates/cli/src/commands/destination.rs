@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Global;
 use super::status::text;
+use crate::client::Client;
 use crate::output::{Output, Table};
 
 #[derive(Subcommand)]
@@ -15,12 +16,23 @@ pub enum Destination {
     List,
     /// Show one destination with its settings.
     Show { id: String },
+    /// Name the credentials that take over when the one in use dies.
+    Standby(Standby),
     /// Make another credential sign for a destination.
     Rebind {
         id: String,
         #[arg(long)]
         credential: String,
     },
+}
+
+#[derive(Args)]
+pub struct Standby {
+    id: String,
+    /// A credential that may take over; several in the order in which they do. Without any, none
+    /// does from now on.
+    #[arg(long = "credential", value_name = "CREDENTIAL")]
+    credentials: Vec<String>,
 }
 
 #[derive(Args)]
@@ -82,6 +94,7 @@ impl Destination {
                 ));
                 super::credential::probes(&added, output);
             }
+            Destination::Standby(standby) => standby.run(&client, output).await?,
             Destination::Rebind { id, credential } => {
                 let path = format!("/v1/destinations/{id}/credential");
                 let changed: Value =
@@ -102,6 +115,31 @@ impl Destination {
                 let one: Value = client.get(&format!("/v1/destinations/{id}")).await?;
                 output.json(&one)?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl Standby {
+    async fn run(self, client: &Client, output: &Output) -> anyhow::Result<()> {
+        let path = format!("/v1/destinations/{}/standby", self.id);
+        let set: Value = client.put(&path, &json!({ "credentials": self.credentials })).await?;
+        if output.json {
+            return output.json(&set);
+        }
+        if self.credentials.is_empty() {
+            output.line(format!("Destination {} has no standby credential any more.", self.id));
+            return Ok(());
+        }
+        let names = self.credentials.join(", then ");
+        output.line(format!("Destination {} falls back on {names}.", self.id));
+        super::credential::probes(&set, output);
+        for name in set["unproved"].as_array().into_iter().flatten() {
+            let name = text(name);
+            output.line(format!(
+                "{name} is not proved yet and does not take over until it is: \
+                 `holdfast credential verify {name}`."
+            ));
         }
         Ok(())
     }

@@ -10,3 +10,5 @@ mod kill;
 mod rig;
 mod sdk;
 mod secrets;
+mod standby;
+mod traffic;

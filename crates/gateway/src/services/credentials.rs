@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holdfast_credentials::{Activation, Lint, decide_activation, lint};
+use holdfast_credentials::{Activation, Lint, decide_activation, lint, proves};
 use holdfast_model::credential::{
     Credential, CredentialKind, CredentialVersion, Expiry, Verification, VersionState,
 };
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::probing::{self, ProbeResult};
 use super::secrets::credential_aad;
-use super::{Actor, ServiceError, holds};
+use super::{Actor, ServiceError, holds, standby};
 use crate::lanes::Nudge;
 use crate::state::Gateway;
 
@@ -42,6 +42,15 @@ pub struct ProbeView {
     pub answer: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
+    #[serde(skip)]
+    pub(super) proves_use: bool,
+}
+
+impl ProbeView {
+    /// Whether it shows that the credential works on the destination's asset.
+    pub fn proves_use(&self) -> bool {
+        self.proves_use
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -293,6 +302,7 @@ async fn activate(
     };
     let reason = format!("version {number} of credential {} is active", credential.id);
     outcome.holds_lifted = holds::lift_for_credential(gateway, &credential.id, by, &reason).await?;
+    standby::take_over(gateway).await;
     Ok(())
 }
 
@@ -337,6 +347,7 @@ fn probe_view(destination: &str, result: &ProbeResult) -> ProbeView {
         probe: format!("{:?}", result.kind).to_lowercase(),
         answer,
         says,
+        proves_use: proves(result.kind, result.reading.answer),
     }
 }
 
@@ -361,7 +372,7 @@ async fn describe(
             version.scopes.clone_from(&learned.scopes);
         }
     }
-    if readings.iter().any(|(_, reading)| reading.answer == ProbeAnswer::Proved) {
+    if readings.iter().any(|(kind, reading)| proves(*kind, reading.answer)) {
         version.verification = Verification::Proved;
         version.verified_at = Some(gateway.clock.wall());
     }

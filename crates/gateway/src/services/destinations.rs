@@ -101,13 +101,28 @@ pub async fn rebind(
             format!("expected one of {}", current.platform),
         ));
     }
-    let changed = Destination { credential, ..(*current).clone() };
-    gateway.registry.update_destination(&changed).await?;
+    let mut changed = (*current).clone();
+    // A standby that is made the one in use trades places with the one before it.
+    if let Some(place) = changed.standby.iter_mut().find(|standby| **standby == credential) {
+        place.clone_from(&current.credential);
+    }
+    changed.credential = credential;
+    if !gateway.registry.update_destination(&current, &changed).await? {
+        return Err(changed_meanwhile(id));
+    }
     let detail = format!("from {} to {}", current.credential, changed.credential);
     gateway.audit(actor.0, "destination.rebind", format!("destination:{id}"), detail).await?;
     gateway.reload_directory().await?;
     gateway.lanes.nudge(changed.lane, Nudge::CredentialChanged);
     Ok(changed)
+}
+
+/// Another caller, or a standby that took over, was first.
+pub(super) fn changed_meanwhile(id: &DestinationId) -> ServiceError {
+    ServiceError::Refused {
+        reason: format!("destination {id} was changed by somebody else meanwhile"),
+        hint: format!("Look at it (`holdfast destination show {id}`) and try again."),
+    }
 }
 
 pub fn find(gateway: &Gateway, id: &DestinationId) -> Result<Arc<Destination>, ServiceError> {

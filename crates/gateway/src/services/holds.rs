@@ -10,7 +10,7 @@ use holdfast_model::time::UnixSeconds;
 use holdfast_storage::OpenedHold;
 use serde::Serialize;
 
-use super::{Actor, ServiceError};
+use super::{Actor, ServiceError, standby};
 use crate::state::Gateway;
 
 /// A hold and what waits behind it.
@@ -172,6 +172,7 @@ async fn open(
         }
     };
     gateway.holds.reload(&*gateway.registry).await?;
+    standby::take_over(gateway).await;
     Ok(opened)
 }
 

@@ -12,6 +12,7 @@ pub mod holds;
 pub mod keys;
 pub(crate) mod probing;
 pub(crate) mod secrets;
+pub mod standby;
 pub mod status;
 
 pub use error::ServiceError;

@@ -45,7 +45,11 @@ pub(super) fn add(tx: &Transaction<'_>, new: NewDestination) -> Result<Destinati
 }
 
 /// Lane and platform stay: items on disk were encoded for the one and carry the other.
-pub(super) fn update(tx: &Transaction<'_>, destination: &Destination) -> Result<(), StorageError> {
+pub(super) fn update(
+    tx: &Transaction<'_>,
+    was: &Destination,
+    destination: &Destination,
+) -> Result<bool, StorageError> {
     let stored =
         get(tx, &destination.id)?.ok_or_else(|| not_found(DESTINATION, &destination.id))?;
     for (field, stays) in [
@@ -58,6 +62,9 @@ pub(super) fn update(tx: &Transaction<'_>, destination: &Destination) -> Result<
         }
     }
     require_credentials(tx, &destination.credential, &destination.standby)?;
+    if stored != *was {
+        return Ok(false);
+    }
     execute(
         tx,
         "change a destination",
@@ -71,7 +78,7 @@ pub(super) fn update(tx: &Transaction<'_>, destination: &Destination) -> Result<
             encode(DESTINATION, destination)?
         ],
     )?;
-    Ok(())
+    Ok(true)
 }
 
 pub(super) fn all(tx: &Connection) -> Result<Vec<Destination>, StorageError> {

@@ -162,9 +162,13 @@ impl Registry for EmbeddedRegistry {
         self.owner.transact(move |tx| destinations::add(tx, new)).await
     }
 
-    async fn update_destination(&self, destination: &Destination) -> Result<(), StorageError> {
-        let destination = destination.clone();
-        self.owner.transact(move |tx| destinations::update(tx, &destination)).await
+    async fn update_destination(
+        &self,
+        was: &Destination,
+        destination: &Destination,
+    ) -> Result<bool, StorageError> {
+        let (was, destination) = (was.clone(), destination.clone());
+        self.owner.transact(move |tx| destinations::update(tx, &was, &destination)).await
     }
 
     async fn destinations(&self) -> Result<Vec<Destination>, StorageError> {

@@ -17,12 +17,20 @@ use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::services::destinations::{self, Added, DestinationRequest};
 use crate::services::holds;
+use crate::services::standby::{self, StandbySet};
 use crate::state::Gateway;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rebind {
     credential: CredentialId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standby {
+    /// In the order in which they take over. Empty: none.
+    credentials: Vec<CredentialId>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +80,17 @@ pub async fn rebind(
     let id: DestinationId = parse("destination", &id)?;
     let changed = destinations::rebind(&gateway, caller.actor(), &id, body.credential).await?;
     Ok(Json(changed))
+}
+
+pub async fn standby(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<Standby>,
+) -> Result<Json<StandbySet>, ApiError> {
+    caller.require(Role::Admin)?;
+    let id: DestinationId = parse("destination", &id)?;
+    Ok(Json(standby::set(&gateway, caller.actor(), &id, body.credentials).await?))
 }
 
 pub async fn pause(

@@ -36,6 +36,7 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("POST", "/v1/destinations", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/destinations/{id}", Some(Role::Operator)),
     RouteInfo::new("PUT", "/v1/destinations/{id}/credential", Some(Role::Admin)),
+    RouteInfo::new("PUT", "/v1/destinations/{id}/standby", Some(Role::Admin)),
     RouteInfo::new("POST", "/v1/destinations/{id}/pause", Some(Role::Operator)),
     RouteInfo::new("GET", "/v1/holds", Some(Role::Operator)),
     RouteInfo::new("GET", "/v1/holds/{id}", Some(Role::Operator)),
@@ -62,6 +63,7 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/destinations", get(destinations::list).post(destinations::add))
         .route("/v1/destinations/{id}", get(destinations::show))
         .route("/v1/destinations/{id}/credential", put(destinations::rebind))
+        .route("/v1/destinations/{id}/standby", put(destinations::standby))
         .route("/v1/destinations/{id}/pause", post(destinations::pause))
         .route("/v1/holds", get(holds::list))
         .route("/v1/holds/{id}", get(holds::show))

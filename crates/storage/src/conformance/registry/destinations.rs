@@ -66,19 +66,22 @@ pub async fn a_destination_is_replaced_but_keeps_lane_and_platform(factory: &dyn
         settings: DestinationSettings { max_in_flight: 1, ..web.settings.clone() },
         ..web.clone()
     };
-    registry.update_destination(&changed).await.unwrap();
+    let again = Destination { standby: Vec::new(), ..changed.clone() };
+    assert!(!registry.update_destination(&changed, &again).await.unwrap(), "it is not that now");
+    assert!(registry.update_destination(&web, &changed).await.unwrap());
+    assert!(!registry.update_destination(&web, &again).await.unwrap(), "somebody was first");
     for wrong in [
         Destination { lane: LaneId(web.lane.0 + 1), ..changed.clone() },
         Destination { platform: PlatformId::Snap, ..changed.clone() },
     ] {
         assert!(matches!(
-            registry.update_destination(&wrong).await,
+            registry.update_destination(&changed, &wrong).await,
             Err(StorageError::Refused { .. })
         ));
     }
     let missing = Destination { id: destination_id("other"), ..changed.clone() };
     assert!(matches!(
-        registry.update_destination(&missing).await,
+        registry.update_destination(&missing, &missing).await,
         Err(StorageError::NotFound { what: "destination", .. })
     ));
     drop(registry);
@@ -102,6 +105,7 @@ pub async fn credentials_must_be_known(factory: &dyn RegistryFactory) {
     assert_eq!(registry.destinations().await.unwrap(), []);
     let web = registry.add_destination(new_destination("web", "shop")).await.unwrap();
     let bad = Destination { credential: credential_id("no"), ..web.clone() };
-    unknown(registry.update_destination(&bad).await);
-    unknown(registry.update_destination(&Destination { standby, ..web }).await);
+    unknown(registry.update_destination(&web, &bad).await.map(drop));
+    let bad = Destination { standby, ..web.clone() };
+    unknown(registry.update_destination(&web, &bad).await.map(drop));
 }
