@@ -14,6 +14,11 @@ pub trait Disk: Send + Sync + 'static {
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
     /// A new file of `bytes` zeros, synced. Fails if it exists.
     fn create_zeroed(&self, name: &str, bytes: u64) -> io::Result<()>;
+    /// The same at once: room is set aside and reads as zeros, but nothing is written yet, which
+    /// makes the syncs of what is written there later slower.
+    fn create_reserved(&self, name: &str, bytes: u64) -> io::Result<()> {
+        self.create_zeroed(name, bytes)
+    }
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes creations, renames and removals durable.
@@ -35,8 +40,7 @@ pub struct RealDisk {
     dir: PathBuf,
 }
 
-/// Zeros are written in pieces of this size: large enough to be fast, small enough that a sync of
-/// the log in between is not held up for long.
+/// Zeros are written in pieces of this size: large enough to be fast, small enough to hold.
 const ZEROS: usize = 1 << 20;
 
 impl RealDisk {
@@ -44,6 +48,11 @@ impl RealDisk {
     pub fn new(dir: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
         Ok(Self { dir })
+    }
+
+    fn create(&self, name: &str) -> io::Result<File> {
+        let path = self.dir.join(name);
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
     }
 }
 
@@ -60,11 +69,7 @@ impl Disk for RealDisk {
     }
 
     fn create_zeroed(&self, name: &str, bytes: u64) -> io::Result<()> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(self.dir.join(name))?;
+        let file = self.create(name)?;
         let zeros = vec![0; ZEROS];
         let mut written = 0;
         while written < bytes {
@@ -73,6 +78,19 @@ impl Disk for RealDisk {
             written += piece as u64;
         }
         file.sync_all()
+    }
+
+    fn create_reserved(&self, name: &str, bytes: u64) -> io::Result<()> {
+        let file = self.create(name)?;
+        match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+            Ok(()) => file.sync_all(),
+            // Not every file system can.
+            Err(rustix::io::Errno::OPNOTSUPP) => {
+                self.remove(name)?;
+                self.create_zeroed(name, bytes)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -108,5 +126,26 @@ impl DiskFile for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_of_its_size_and_of_zeros_however_it_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(dir.path().to_owned()).unwrap();
+        disk.create_zeroed("written", 3 << 20).unwrap();
+        disk.create_reserved("reserved", 3 << 20).unwrap();
+        for name in ["written", "reserved"] {
+            let file = disk.open(name).unwrap();
+            assert_eq!(file.size().unwrap(), 3 << 20, "{name}");
+            let mut bytes = vec![1; 3 << 20];
+            file.read_exact_at(&mut bytes, 0).unwrap();
+            assert!(bytes.iter().all(|byte| *byte == 0), "{name}");
+            assert!(disk.create_reserved(name, 1).is_err(), "{name} exists");
+        }
     }
 }

@@ -169,7 +169,11 @@ impl Spares {
         {
             return Err(std::io::ErrorKind::StorageFull.into());
         }
-        make(disk, &name, bytes)?;
+        // Writing zeros now would hold up every append that waits.
+        disk.create_reserved(&name, bytes).inspect_err(|_| {
+            let _ = disk.remove(&name);
+        })?;
+        tracing::debug!(name, "no prepared segment was ready");
         Ok(name)
     }
 
