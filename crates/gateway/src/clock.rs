@@ -13,6 +13,8 @@ pub const MAX_SKEW_MS: i64 = 5 * 60 * 1000;
 #[derive(Debug)]
 pub struct Clock {
     start: Instant,
+    /// How far both clocks were turned on by hand: days pass in tests without anybody waiting.
+    turned_on_ms: AtomicU64,
     /// Wall time of the platforms at `start`, as the last `Date` header implied it.
     platform_start_ms: AtomicI64,
     /// 1 once a `Date` header was seen.
@@ -24,6 +26,7 @@ impl Default for Clock {
     fn default() -> Self {
         Self {
             start: Instant::now(),
+            turned_on_ms: AtomicU64::new(0),
             platform_start_ms: AtomicI64::new(0),
             observed: AtomicU64::new(0),
         }
@@ -34,14 +37,21 @@ impl Clock {
     #[allow(clippy::disallowed_methods, reason = "the one place where the clocks are read")]
     pub fn now(&self) -> Now {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = UnixMillis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX));
+        let turned_on = self.turned_on_ms.load(Ordering::Relaxed);
+        let wall = UnixMillis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+            .plus_millis(i64::try_from(turned_on).unwrap_or(i64::MAX));
         let elapsed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mono = MonoMillis(elapsed);
+        let mono = MonoMillis(elapsed.saturating_add(turned_on));
         Now { wall, mono, wall_is_trusted: self.skew_ms(wall, mono).abs() <= MAX_SKEW_MS }
     }
 
     pub fn wall(&self) -> UnixMillis {
         self.now().wall
+    }
+
+    /// Turns wall and monotonic time on together, for tests.
+    pub fn turn_on(&self, ms: u64) {
+        self.turned_on_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
     /// Notes the `Date` header of a platform's answer. Such headers have whole seconds and arrive
@@ -114,5 +124,17 @@ mod tests {
         assert!(!clock.now().wall_is_trusted);
         clock.observe_platform_date(clock.wall());
         assert!(clock.now().wall_is_trusted);
+    }
+
+    #[test]
+    fn both_clocks_are_turned_on_together() {
+        let clock = Clock::default();
+        clock.observe_platform_date(clock.wall());
+        let before = clock.now();
+        clock.turn_on(86_400_000);
+        let after = clock.now();
+        assert!(after.wall.0 >= before.wall.0 + 86_400_000);
+        assert!(after.mono.since(before.mono).as_secs() >= 86_400);
+        assert!(after.wall_is_trusted, "the platforms' time went on too");
     }
 }

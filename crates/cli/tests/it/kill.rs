@@ -182,7 +182,7 @@ fn live_and_let_die(rig: &Rig, tokens: &mut Tokens, dead: &mut Vec<&'static str>
         rig.add_credential(credential, &token);
         tokens.insert(credential, token);
     }
-    if round % DEATH_EVERY == 0 {
+    if round.is_multiple_of(DEATH_EVERY) {
         let mut names = tokens.keys();
         let name = *names.nth((round / DEATH_EVERY) as usize % tokens.len()).unwrap();
         control.set_token_state(&tokens[name], TokenState::Revoked);
