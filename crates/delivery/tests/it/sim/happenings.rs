@@ -42,7 +42,7 @@ impl World {
         self.tally
     }
 
-    fn bring_items(&mut self) {
+    pub fn bring_items(&mut self) {
         for _ in 0..=self.toss(60) {
             let seq = Seq(self.next_seq);
             self.next_seq += 1;
@@ -66,13 +66,17 @@ impl World {
 
     /// A new token that works; the hold is lifted by it.
     fn rotate(&mut self) {
-        self.token_version += 1;
-        self.token_alive = true;
-        self.input(Input::CredentialChanged { version: VersionNo(self.token_version) });
+        self.sign_with_another(true);
         self.lift();
     }
 
-    fn lift(&mut self) {
+    pub fn sign_with_another(&mut self, is_alive: bool) {
+        self.token_version += 1;
+        self.token_alive = is_alive;
+        self.input(Input::CredentialChanged { version: VersionNo(self.token_version) });
+    }
+
+    pub fn lift(&mut self) {
         if self.hold.take().is_some() {
             self.tell_holds();
         }
@@ -108,7 +112,7 @@ impl World {
     }
 
     /// kill -9 or power loss: what was on its way may still be processed, unheard.
-    fn crash(&mut self) {
+    pub fn crash(&mut self) {
         self.tally.crashes += 1;
         let on_their_way: Vec<Coming> = std::mem::take(&mut self.coming).into_values().collect();
         for what in on_their_way {
@@ -141,7 +145,7 @@ impl World {
     }
 
     /// An orderly end: what is in flight is heard, what is written becomes durable.
-    fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.tally.restarts += 1;
         self.input(Input::Drain);
         while !self.is_stopped() || !self.coming.is_empty() {

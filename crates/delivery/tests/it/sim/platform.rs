@@ -7,7 +7,7 @@ use holdfast_model::scope::SelectorKind;
 use holdfast_model::wire::{TransportFailure, TransportFailureKind};
 use holdfast_platforms::{ItemVerdict, Judgement, RetryAdvice, Unlocated};
 
-use super::world::World;
+use super::world::{Manners, World};
 
 /// How long the platform recognizes a repetition, from when it first saw the item.
 const MEMORY_S: i64 = 48 * 3_600;
@@ -26,7 +26,7 @@ impl World {
         let is_old = version != self.token_version && self.toss(2) == 0;
         let judgement = match luck {
             3 => self.server_error(items),
-            4 if self.token_alive => self.partly(items),
+            4 if self.token_alive && self.manners != Manners::AllOrNothing => self.partly(items),
             5 => self.throttled(items),
             _ if is_dead || is_old => self.refuses_token(items),
             _ => self.judge(items),
@@ -39,8 +39,13 @@ impl World {
             self.count(items);
             return Judgement::all(ItemVerdict::Accepted);
         };
-        if self.has_trouble && self.toss(3) == 0 {
-            return self.refuses_some(items);
+        let says_nothing = match self.manners {
+            Manners::Any => self.has_trouble && self.toss(3) == 0,
+            Manners::AllOrNothing => false,
+            Manners::Unsaid => items.len() > 1,
+        };
+        if says_nothing {
+            return self.refuses_some(items, at);
         }
         self.certainly_refused(items);
         let mut judgement = Judgement::all(ItemVerdict::NotProcessed);
@@ -53,14 +58,21 @@ impl World {
     }
 
     /// Some event is bad, and what became of its neighbors is not said.
-    fn refuses_some(&mut self, items: &[Seq]) -> Judgement {
+    fn refuses_some(&mut self, items: &[Seq], at: usize) -> Judgement {
         let fine: Vec<Seq> =
             items.iter().copied().filter(|seq| !self.outbox.item(*seq).is_poison).collect();
         let processed = self.toss(1 + fine.len() as u64) as usize;
         self.count(&fine[..processed]);
-        self.never_heard(items);
         let mut judgement = Judgement::all(ItemVerdict::Ambiguous(bad_event()));
-        judgement.unlocated = Some(Unlocated { fault: bad_event(), suspects: Vec::new() });
+        if self.manners == Manners::Unsaid && self.toss(2) == 0 {
+            self.certainly_refused(&items[at..=at]);
+            self.never_heard(&items[..at]);
+            self.never_heard(&items[at + 1..]);
+            judgement.named.push((at as u32, ItemVerdict::Refused(bad_event())));
+        } else {
+            self.never_heard(items);
+            judgement.unlocated = Some(Unlocated { fault: bad_event(), suspects: Vec::new() });
+        }
         judgement
     }
 

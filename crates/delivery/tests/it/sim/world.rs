@@ -44,8 +44,20 @@ pub enum Coming {
     },
 }
 
+/// What the platform says of the neighbors of a bad event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manners {
+    /// Now this, now that: whatever any platform might do.
+    Any,
+    /// Nothing of a refused request was processed (Meta).
+    AllOrNothing,
+    /// Nobody knows what became of them (Snap).
+    Unsaid,
+}
+
 pub struct World {
     pub seed: u64,
+    pub manners: Manners,
     random: u64,
     pub mono: u64,
     /// By how much the gateway's wall clock is ahead of the truth.
@@ -77,6 +89,7 @@ impl World {
         let now = Now { wall: UnixMillis(START_MS), mono: MonoMillis(0), wall_is_trusted: true };
         let mut world = Self {
             seed,
+            manners: Manners::Any,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             mono: 0,
             wall_offset_ms: 0,
@@ -303,15 +316,24 @@ impl World {
         }
     }
 
-    /// Lets time pass until something is due.
-    pub fn step(&mut self) {
-        if std::mem::take(&mut self.released) {
-            return self.tell_available();
+    /// When something is due.
+    pub fn next_due(&self) -> u64 {
+        if self.released {
+            return self.mono;
         }
         let arrival = self.coming.first_key_value().map(|((at, _), _)| *at);
         let wakeup = self.lane.next_wakeup().map(|at| at.0.max(self.mono + 1));
         let next = [arrival, wakeup].into_iter().flatten().min();
-        self.mono = next.map_or(self.mono + 1_000, |at| at.max(self.mono));
+        next.map_or(self.mono + 1_000, |at| at.max(self.mono))
+    }
+
+    /// Lets time pass until something is due.
+    pub fn step(&mut self) {
+        let due = self.next_due();
+        if std::mem::take(&mut self.released) {
+            return self.tell_available();
+        }
+        self.mono = due;
         match self.coming.first_entry() {
             Some(entry) if entry.key().0 <= self.mono => {
                 let what = entry.remove();
