@@ -8,6 +8,7 @@ mod death;
 mod demo;
 mod kill;
 mod rig;
+mod routing;
 mod sdk;
 mod secrets;
 mod standby;

@@ -28,6 +28,11 @@ impl Rig {
     }
 
     pub async fn start_logging(filter: &str) -> Self {
+        Self::start_with(filter, "").await
+    }
+
+    /// With more lines of configuration.
+    pub async fn start_with(filter: &str, configuration: &str) -> Self {
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
         let control = sandbox.handle();
         control.add_app(APP, Proof::Optional);
@@ -36,7 +41,7 @@ impl Rig {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("holdfast.toml");
         let platform = format!("[platforms.meta]\nbase_url = \"{}\"\n", sandbox.base_url());
-        std::fs::write(&config, platform).unwrap();
+        std::fs::write(&config, format!("{platform}{configuration}")).unwrap();
         let mut gateway = ProcessHarness::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(dir.path().join("data"))

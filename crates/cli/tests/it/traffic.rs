@@ -47,12 +47,14 @@ pub fn counts(rig: &Rig, dataset: &str) -> AssetCounts {
     rig.sandbox.handle().state().assets.get(dataset).cloned().unwrap_or_default()
 }
 
+/// Looks again and again until it is so.
 pub async fn until(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..60_000 {
-        if is_so() {
-            return;
+    /// Many times what the slowest machine needs, also for a hundred thousand events.
+    const PATIENCE: Duration = Duration::from_secs(120);
+    let looking = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    panic!("in vain: {what}");
+    };
+    assert!(tokio::time::timeout(PATIENCE, looking).await.is_ok(), "in vain: {what}");
 }
