@@ -1,0 +1,9 @@
+//! The sandbox over real HTTP, compared with what the sheets record.
+
+mod control;
+mod dedup;
+mod events;
+mod misbehaviours;
+mod refusals;
+mod rig;
+mod tokens;
