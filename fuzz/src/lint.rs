@@ -8,6 +8,7 @@ use arbitrary::{Result, Unstructured};
 use holdfast_credentials::lint;
 use holdfast_model::id::AppId;
 use holdfast_model::platform::PlatformId;
+use holdfast_model::time::UnixSeconds;
 use holdfast_testkit::{APP_ID, Damage, LARGE_APP_ID, fake_app_token, fake_token};
 
 use crate::secrets::assert_no_piece;
@@ -47,7 +48,7 @@ pub fn check(data: &[u8]) {
 }
 
 fn examine(text: &str, platform: PlatformId, app: Option<&AppId>) {
-    let found = lint(text, platform, app);
+    let found = lint(text, platform, app, UnixSeconds(1_800_000_000));
     let said = found.describe().join("\n");
     let shown = format!("{said}\n{found:?}\n{}\n{}", found.head(), found.tail());
     assert!(!said.to_lowercase().contains("expired"), "{said}");
@@ -70,7 +71,7 @@ fn examine(text: &str, platform: PlatformId, app: Option<&AppId>) {
 fn storable(token: &str, platform: PlatformId, app: Option<&AppId>) {
     assert!(!token.is_empty());
     assert!(token.bytes().all(|b| b.is_ascii_graphic()), "{token:?} cannot be sent");
-    let again = lint(token, platform, app);
+    let again = lint(token, platform, app, UnixSeconds(1_800_000_000));
     assert_eq!(again.token().expose(), token, "something was left to take off");
     assert!(again.is_storable());
     let is_app_token = token.split_once('|').is_some_and(|(id, secret)| {

@@ -84,6 +84,7 @@ pub fn proves(kind: ProbeKind, answer: ProbeAnswer) -> bool {
 mod tests {
     use super::*;
     use holdfast_model::platform::PlatformId;
+    use holdfast_model::time::UnixSeconds;
     use holdfast_platforms::Learned;
 
     fn check(answers: &[ProbeAnswer], expected: fn(&Activation) -> bool) {
@@ -94,7 +95,7 @@ mod tests {
         };
         let readings: Vec<_> =
             answers.iter().map(|answer| (ProbeKind::Asset, reading(answer))).collect();
-        let lint = crate::lint("EAABsbCS1iHg", PlatformId::Meta, None);
+        let lint = crate::lint("EAABsbCS1iHg", PlatformId::Meta, None, UnixSeconds(0));
         let decision = decide_activation(&lint, &readings);
         assert!(expected(&decision), "{answers:?}: {decision:?}");
     }

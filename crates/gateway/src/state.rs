@@ -56,7 +56,7 @@ impl Gateway {
     pub(crate) fn base_url(&self, platform: PlatformId) -> &str {
         match platform {
             PlatformId::Meta => &self.settings.meta.base_url.0,
-            PlatformId::Snap => "https://tr.snapchat.com",
+            PlatformId::Snap => &self.settings.snap.base_url.0,
             PlatformId::Whatsapp => "https://graph.facebook.com",
         }
     }

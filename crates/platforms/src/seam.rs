@@ -18,6 +18,12 @@ pub trait Platform: Send + Sync {
 
     fn limits(&self) -> Limits;
 
+    /// What an asset's id must look like, if this one does not; fits after "expected".
+    fn asset_expected(&self, asset: &AssetId) -> Option<&'static str> {
+        let _ = asset;
+        None
+    }
+
     /// Checks one raw event, normalizes and hashes it, and encodes the fragment. `raw` is the JSON
     /// text of one event. Never keeps or copies raw personal data beyond the fragment.
     fn admit(&self, raw: &[u8], cx: &AdmitContext<'_>) -> Result<Admitted, Rejection>;

@@ -19,4 +19,7 @@ pub use event::{fake_event, fake_event_at, fake_event_json};
 pub use port::free_port;
 pub use process::{ProcessError, ProcessHarness};
 pub use seeded::Seeded;
-pub use token::{APP_ID, LARGE_APP_ID, fake_app_secret, fake_app_token, fake_token};
+pub use token::{
+    APP_ID, LARGE_APP_ID, SNAP_PRODUCTION, SNAP_STAGING, fake_app_secret, fake_app_token,
+    fake_snap_token, fake_token,
+};

@@ -1,11 +1,12 @@
-//! Tokens in Meta's shape that belong to nobody.
+//! Tokens in the platforms' shapes that belong to nobody.
 //!
-//! `"E" + esc(base64(app id ‖ "FAKE-TEST-TOKEN" ‖ noise))` where `esc` writes `Z + / =` as
+//! Meta's: `"E" + esc(base64(app id ‖ "FAKE-TEST-TOKEN" ‖ noise))` where `esc` writes `Z + / =` as
 //! `ZA ZB ZC ZD`: the layout that the offline lint decodes (spec: tokens.md §3.2). The words in the
 //! middle say to everyone who decodes one what it is.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
 
 use crate::seeded::Seeded;
 
@@ -47,6 +48,23 @@ pub fn fake_app_secret(seed: u64) -> String {
 /// An app token, whose right half is the app's secret.
 pub fn fake_app_token(app_id: u64, seed: u64) -> String {
     format!("{app_id}|{}", fake_app_secret(seed))
+}
+
+/// The environments that Snap's tokens name.
+pub const SNAP_PRODUCTION: &str = "PRODUCTION";
+pub const SNAP_STAGING: &str = "STAGING";
+
+/// A server-to-server token in Snap's shape, made at `not_before`: three parts, four claims, a
+/// signature of 43 characters that nobody made with a key.
+pub fn fake_snap_token(environment: &str, not_before: i64, seed: u64) -> String {
+    let mut seeded = Seeded::new(seed);
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = part(json!({"alg": "HS256", "kid": "CanvasS2SHMACProd", "typ": "JWT"}));
+    let subject = format!("{}~{environment}~{}", seeded.hex(32), seeded.hex(32));
+    let payload = part(json!({
+        "aud": "canvas-canvasapi", "iss": "canvas-s2stoken", "nbf": not_before, "sub": subject,
+    }));
+    format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(seeded.bytes(32)))
 }
 
 fn escape(base64: &str) -> String {

@@ -97,9 +97,14 @@ fn network(settings: &Settings) -> Vec<Finding> {
             settings.server.listen
         )));
     }
-    let base_url = &settings.meta.base_url.0;
-    if base_url != "https://graph.facebook.com" {
-        findings.push(Finding::warn(format!("Meta's tokens are sent to {base_url}, not to Meta")));
+    for (whose, base_url, default) in [
+        ("Meta", &settings.meta.base_url.0, holdfast_platforms::meta::BASE_URL),
+        ("Snap", &settings.snap.base_url.0, holdfast_platforms::snap::BASE_URL),
+    ] {
+        if base_url != default {
+            let text = format!("{whose}'s tokens are sent to {base_url}, not to {whose}");
+            findings.push(Finding::warn(text));
+        }
     }
     findings
 }

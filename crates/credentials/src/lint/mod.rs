@@ -2,6 +2,7 @@
 
 mod normalize;
 mod shape;
+mod snap;
 mod structure;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::fmt;
 use holdfast_model::id::AppId;
 use holdfast_model::platform::PlatformId;
 use holdfast_model::secret::Secret;
+use holdfast_model::time::UnixSeconds;
 
 pub use shape::Shape;
 pub use structure::StructureProblem;
@@ -41,12 +43,20 @@ pub enum Severity {
 }
 
 /// Looks at a token meant for a platform. `configured_app` is the app it should come from.
-pub fn lint(text: &str, platform: PlatformId, configured_app: Option<&AppId>) -> Lint {
+pub fn lint(
+    text: &str,
+    platform: PlatformId,
+    configured_app: Option<&AppId>,
+    now: UnixSeconds,
+) -> Lint {
     let (normalized, mut findings) = normalize::normalize(text);
     let shape = Shape::of(&normalized);
     findings.extend(shape.finding(platform));
     let mut decoded_app_id = None;
-    if shape == Shape::Graph {
+    if platform == PlatformId::Snap && shape == Shape::Jwt {
+        findings.extend(snap::examine_jwt(&normalized, now));
+    }
+    if platform != PlatformId::Snap && shape == Shape::Graph {
         let structure = structure::examine(&normalized);
         decoded_app_id = structure.app_id;
         findings.extend(structure.findings());
@@ -150,7 +160,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn meta(text: &str) -> Lint {
-        lint(text, PlatformId::Meta, None)
+        lint(text, PlatformId::Meta, None, UnixSeconds(0))
     }
 
     #[test]
@@ -174,7 +184,7 @@ mod tests {
     #[test]
     fn another_apps_token_is_noticed() {
         let app = AppId::new("999999999999999").unwrap();
-        let lint = lint(&fake_token(APP_ID, 1), PlatformId::Meta, Some(&app));
+        let lint = lint(&fake_token(APP_ID, 1), PlatformId::Meta, Some(&app), UnixSeconds(0));
         assert!(lint.is_storable(), "lint warns, the platform decides");
         assert!(lint.describe()[0].contains("999999999999999"));
     }

@@ -2,7 +2,7 @@
 
 use holdfast_model::platform::PlatformId;
 
-use super::Finding;
+use super::{Finding, snap};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -17,8 +17,10 @@ pub enum Shape {
     Id,
     Instagram,
     Threads,
-    /// Three base64url parts with dots.
+    /// Begins like three base64url parts with dots.
     Jwt,
+    /// `hCgwKCj…`: an opaque OAuth token of Snap's.
+    SnapOauth,
     /// An OAuth code, to be exchanged once.
     OauthCode,
     /// A variable that was never filled in.
@@ -73,8 +75,10 @@ impl Shape {
 
     fn of_run(text: &str) -> Self {
         let all = |test: fn(&u8) -> bool| text.as_bytes().iter().all(test);
-        if text.starts_with("eyJ") && text.matches('.').count() == 2 {
+        if text.starts_with("eyJ") {
             Self::Jwt
+        } else if text.starts_with(snap::OAUTH_PREFIX) {
+            Self::SnapOauth
         } else if text.starts_with("IGQ") || text.starts_with("IGAA") {
             Self::Instagram
         } else if text.starts_with("THAA") || text.starts_with("THQ") {
@@ -94,7 +98,6 @@ impl Shape {
 
     /// What this shape means for a token of `platform`.
     pub(super) fn finding(self, platform: PlatformId) -> Option<Finding> {
-        let graph = matches!(platform, PlatformId::Meta | PlatformId::Whatsapp);
         match self {
             Self::Empty => None,
             Self::Template => Some(Finding::refuse(
@@ -108,7 +111,7 @@ impl Shape {
             Self::Foreign(whose) => {
                 Some(Finding::refuse(format!("This is {whose}, not a token of {platform}.")))
             }
-            _ if !graph => None,
+            _ if platform == PlatformId::Snap => self.finding_for_snap(),
             Self::Graph => None,
             Self::AppToken => Some(Finding::refuse(
                 "This is an app token: its right half is the app secret. It cannot send events. Store \
@@ -132,8 +135,27 @@ impl Shape {
             Self::OauthCode => Some(Finding::warn(
                 "This looks like an OAuth code, which must be exchanged for a token first.",
             )),
+            Self::SnapOauth => Some(Finding::refuse("This is a token of Snap, not one of Meta.")),
             Self::Unknown => Some(Finding::warn(
                 "This does not look like a token of Meta's Graph API, which begins with \"EA\".",
+            )),
+        }
+    }
+
+    fn finding_for_snap(self) -> Option<Finding> {
+        match self {
+            Self::Jwt => None,
+            Self::SnapOauth => Some(snap::oauth()),
+            Self::Graph | Self::AppToken | Self::Instagram | Self::Threads => {
+                Some(Finding::refuse("This is a token of Meta, not one of Snap."))
+            }
+            Self::Id => Some(Finding::refuse("This is an id, not a token: it has digits only.")),
+            Self::AppSecret => Some(Finding::refuse(
+                "This looks like a secret (32 hexadecimal digits), not an access token of Snap.",
+            )),
+            _ => Some(Finding::warn(
+                "This does not look like a token of Snap: those of the Conversions API begin with \
+                 \"eyJ\", those of OAuth with \"hCgwKCj\".",
             )),
         }
     }

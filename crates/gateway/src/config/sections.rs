@@ -137,6 +137,11 @@ sections! {
         /// Form of the app secret proof, sent where the app's secret is known.
         proof: Proof = "classic",
     }
+    /// The Snap Conversions API.
+    ["platforms.snap"] snap: SnapSettings {
+        /// Scheme and host that Snap's tokens are sent to. Only for the sandbox and for tests.
+        base_url: PlatformUrl = "https://tr.snapchat.com",
+    }
     /// What is written to standard error.
     ["log"] log: LogSettings {
         /// Lines for people or for machines.

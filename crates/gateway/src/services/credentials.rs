@@ -79,7 +79,12 @@ pub async fn add(
     token: Secret,
 ) -> Result<VersionOutcome, ServiceError> {
     let credential = ensure_credential(gateway, &request).await?;
-    let linted = lint(token.expose(), request.platform, credential.app.as_ref());
+    let linted = lint(
+        token.expose(),
+        request.platform,
+        credential.app.as_ref(),
+        gateway.clock.wall().to_seconds(),
+    );
     drop(token);
     if !linted.is_storable() {
         return Err(ServiceError::invalid("token", linted.describe().join(" ")));
@@ -118,8 +123,12 @@ pub async fn verify(
             reason: e.to_string(),
             hint: "Add the token again: `holdfast credential add`.".to_owned(),
         })?;
-    let linted =
-        lint(keyring.token.expose(), view.credential.platform, view.credential.app.as_ref());
+    let linted = lint(
+        keyring.token.expose(),
+        view.credential.platform,
+        view.credential.app.as_ref(),
+        gateway.clock.wall().to_seconds(),
+    );
     drop(keyring);
     let mut outcome =
         activate_if_proven(gateway, actor, &view.credential, version, &linted, accept_unverified)

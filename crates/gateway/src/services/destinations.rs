@@ -41,7 +41,8 @@ pub async fn add(
     actor: Actor<'_>,
     request: DestinationRequest,
 ) -> Result<Added, ServiceError> {
-    check_settings(&request.settings)?;
+    check_asset(request.platform, &request.asset)?;
+    check_settings(request.platform, &request.settings)?;
     let snapshot = gateway.snapshot();
     let credential = snapshot.credentials.get(&request.credential).ok_or_else(|| {
         ServiceError::NotFound { what: "credential", name: request.credential.to_string() }
@@ -134,7 +135,22 @@ pub fn find(gateway: &Gateway, id: &DestinationId) -> Result<Arc<Destination>, S
         .ok_or_else(|| ServiceError::NotFound { what: "destination", name: id.to_string() })
 }
 
-fn check_settings(settings: &DestinationSettings) -> Result<(), ServiceError> {
+fn check_asset(platform: PlatformId, asset: &AssetId) -> Result<(), ServiceError> {
+    let expected =
+        holdfast_platforms::platform(platform).and_then(|platform| platform.asset_expected(asset));
+    match expected {
+        Some(expected) => Err(ServiceError::invalid("asset", format!("expected {expected}"))),
+        None => Ok(()),
+    }
+}
+
+fn check_settings(
+    platform: PlatformId,
+    settings: &DestinationSettings,
+) -> Result<(), ServiceError> {
+    if platform != PlatformId::Meta {
+        check_not_metas(platform, settings)?;
+    }
     if let Some(version) = &settings.api_version {
         let shaped = version
             .strip_prefix('v')
@@ -170,6 +186,24 @@ fn check_settings(settings: &DestinationSettings) -> Result<(), ServiceError> {
         Err(ServiceError::invalid(field, expected))
     };
     in_range("settings.max_in_flight", settings.max_in_flight.into(), 1..=64)?;
-    in_range("settings.max_batch_items", settings.max_batch_items.into(), 1..=1_000)?;
+    let most = holdfast_platforms::platform(platform).map_or(1_000, |p| p.limits().max_items);
+    in_range("settings.max_batch_items", settings.max_batch_items.into(), 1..=most.into())?;
     in_range("settings.quota_bytes", settings.quota_bytes, 1_048_576..=(1 << 50))
+}
+
+/// Settings that would do nothing are mistakes.
+fn check_not_metas(
+    platform: PlatformId,
+    settings: &DestinationSettings,
+) -> Result<(), ServiceError> {
+    let refuse = |field, why: &str| {
+        Err(ServiceError::invalid(field, format!("expected none for {platform}: {why}")))
+    };
+    if settings.api_version.is_some() {
+        return refuse("settings.api_version", "there is one version");
+    }
+    if settings.profile != NormalizationProfile::MetaDocs {
+        return refuse("settings.profile", "profiles are ways of normalizing for Meta");
+    }
+    Ok(())
 }

@@ -79,7 +79,8 @@ impl Harness {
         let toml = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ndrain_seconds = 5\n\
              [storage]\ndata_dir = {:?}\n\
-             [platforms.meta]\nbase_url = \"{platform}\"\n[ingest]\n{ingest}\n",
+             [platforms.meta]\nbase_url = \"{platform}\"\n\
+             [platforms.snap]\nbase_url = \"{platform}\"\n[ingest]\n{ingest}\n",
             dir.path(),
         );
         let settings = Settings::parse(&toml, &BTreeMap::new()).unwrap();

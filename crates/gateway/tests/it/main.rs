@@ -10,3 +10,5 @@ mod messaging;
 mod ndjson;
 mod profiles;
 mod routing;
+mod snap;
+mod snap_ear;

@@ -20,6 +20,7 @@ mod request;
 
 use holdfast_model::destination::DestinationSettings;
 use holdfast_model::fault::Fault;
+use holdfast_model::id::AssetId;
 use holdfast_model::item::{Admitted, BatchGroup};
 use holdfast_model::platform::PlatformId;
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
@@ -72,6 +73,12 @@ impl Platform for Snap {
         }
     }
 
+    fn asset_expected(&self, asset: &AssetId) -> Option<&'static str> {
+        (!is_uuid(asset.as_str())).then_some(
+            "the id of a Snap pixel or of a Snap app, a UUID such as 0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+        )
+    }
+
     fn admit(&self, raw: &[u8], cx: &AdmitContext<'_>) -> Result<Admitted, Rejection> {
         admit::admit(raw, cx)
     }
@@ -109,4 +116,10 @@ impl Platform for Snap {
     fn catalog(&self) -> &'static Catalog {
         &faults::CATALOG
     }
+}
+
+/// Eight, four, four, four and twelve hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }

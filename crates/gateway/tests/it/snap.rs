@@ -1,0 +1,178 @@
+//! Events for Snap, from the native way in to Snap's wire format, and the story of a token that was
+//! refused for five hours.
+
+use holdfast_model::access::Role;
+use holdfast_model::destination::Destination;
+use holdfast_model::secret::Secret;
+use holdfast_testkit::{SNAP_PRODUCTION, fake_snap_token};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Harness};
+use crate::snap_ear::SnapEar;
+
+const PIXEL: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+const OTHER_PIXEL: &str = "1a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+
+struct Shop {
+    ear: SnapEar,
+    harness: Harness,
+    admin: Secret,
+    key: Secret,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let ear = SnapEar::open().await;
+        let harness = Harness::toward(&ear.url).await;
+        let admin = harness.key("boss", Role::Admin, &[]).await;
+        let key = harness.key("sender", Role::Ingest, &[]).await;
+        Self { ear, harness, admin, key }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.harness.call(method, path, Some(self.admin.expose()), body).await
+    }
+
+    /// A token that Snap takes for these assets, as the credential's next version.
+    async fn add_token(&self, seed: u64, assets: &[&str]) -> String {
+        let made = self.harness.now().0 - 3_600;
+        let token = fake_snap_token(SNAP_PRODUCTION, made, seed);
+        assets.iter().for_each(|asset| self.ear.allow(&token, asset));
+        let credential = json!({"id": "snap", "platform": "snap", "token": token});
+        let added = self.call("POST", "/v1/credentials", &credential).await;
+        assert!(matches!(added.status, 201 | 202), "{:#}", added.body);
+        assert_eq!(added.body["activated"], true, "{:#}", added.body);
+        token
+    }
+
+    async fn destination(&self, name: &str, asset: &str) -> Destination {
+        let body = json!({"id": name, "platform": "snap", "asset": asset, "credential": "snap"});
+        let added = self.call("POST", "/v1/destinations", &body).await.expect(201);
+        assert_eq!(added.body["probes"][0]["answer"], "proved", "{:#}", added.body);
+        serde_json::from_value(added.body).unwrap()
+    }
+
+    /// Waits until something is held.
+    async fn first_hold(&self) -> Value {
+        let looking = async {
+            loop {
+                let holds = self.call("GET", "/v1/holds", &Value::Null).await.expect(200).body;
+                if let Some(hold) = holds.as_array().unwrap().first() {
+                    return hold.clone();
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), looking).await.unwrap()
+    }
+
+    fn event(&self, n: u64) -> Value {
+        json!({
+            "event_name": "PURCHASE", "event_time": self.harness.now().0 - 5, "event_id": format!("s-{n}"),
+            "action_source": "WEB", "event_source_url": "https://shop.example/thanks",
+            "user_data": {"em": "person@example.com"},
+            "custom_data": {"value": 12.5, "currency": "EUR"},
+        })
+    }
+
+    async fn send(&self, destination: &str, numbers: std::ops::Range<u64>) -> Answer {
+        let events: Vec<Value> = numbers.map(|n| self.event(n)).collect();
+        let query = format!("?destination={destination}");
+        self.harness.send(&self.key, &query, json!(events).to_string()).await.expect(202)
+    }
+}
+
+#[tokio::test]
+async fn events_are_delivered_in_snaps_own_form() {
+    let shop = Shop::open().await;
+    let token = shop.add_token(1, &[PIXEL]).await;
+    let destination = shop.destination("snap-web", PIXEL).await;
+    shop.send("snap-web", 0..3).await;
+    shop.harness.until(&destination, |ledger| ledger.delivered == 3).await;
+    let (path, body) = shop.ear.last_request();
+    assert_eq!(path, format!("/v3/{PIXEL}/events?access_token={token}"));
+    let hash = "542d240129883c019e106e3b1b2d3f3cb3537c43c425364de8e951d5a3083345";
+    assert_eq!(
+        body["data"][0]["user_data"]["em"],
+        json!([hash]),
+        "the vector of the documentation"
+    );
+    assert_eq!(shop.ear.counted(PIXEL), (3, 0));
+}
+
+#[tokio::test]
+async fn what_is_not_snaps_is_refused_when_a_destination_is_added() {
+    let shop = Shop::open().await;
+    shop.add_token(1, &[PIXEL]).await;
+    let body = |asset: &str, settings: Value| json!({"id": "x", "platform": "snap", "asset": asset, "credential": "snap", "settings": settings});
+    for (body, field) in [
+        (body("1234567890", json!({})), "asset: expected the id of a Snap pixel"),
+        (
+            body(PIXEL, json!({"api_version": "v25.0"})),
+            "settings.api_version: expected none for snap",
+        ),
+        (
+            body(PIXEL, json!({"profile": "param-builder"})),
+            "settings.profile: expected none for snap",
+        ),
+        (
+            body(PIXEL, json!({"max_batch_items": 2_001})),
+            "settings.max_batch_items: expected 1 to 2000",
+        ),
+    ] {
+        let refused = shop.call("POST", "/v1/destinations", &body).await.expect(422);
+        let message = refused.body["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(field), "{message}");
+    }
+    let token = holdfast_testkit::fake_token(holdfast_testkit::APP_ID, 1);
+    let credential = json!({"id": "snap", "platform": "snap", "token": token});
+    let refused = shop.call("POST", "/v1/credentials", &credential).await.expect(422);
+    assert!(refused.body.to_string().contains("a token of Meta"), "{:#}", refused.body);
+}
+
+/// An ad engine lost 590 conversions this way: Snap answered 401 from midnight to five in the
+/// morning, and whatever arrived meanwhile was written off.
+#[tokio::test]
+async fn five_hundred_and_ninety_events_survive_five_hours_of_401() {
+    const MINUTE_MS: u64 = 60_000;
+    let shop = Shop::open().await;
+    let old = shop.add_token(1, &[PIXEL, OTHER_PIXEL]).await;
+    let destination = shop.destination("snap-web", PIXEL).await;
+    let other = shop.destination("snap-app", OTHER_PIXEL).await;
+    shop.send("snap-web", 0..10).await;
+    shop.harness.until(&destination, |ledger| ledger.delivered == 10).await;
+
+    // One asset is refused. The first event finds out; within a minute everybody can know.
+    shop.ear.forbid(&old, PIXEL);
+    shop.send("snap-web", 10..20).await;
+    let hold = shop.first_hold().await;
+    assert_eq!(hold["fault"]["name"], "snap.token_refused", "{hold:#}");
+    assert!(hold["fault"]["platform_message"].as_str().unwrap().contains("Invalid access token"));
+    assert_eq!((&hold["waiting"], &hold["confirmation"]), (&json!(10), &json!("confirmed")));
+    let deadline = hold["first_deadline"].as_i64().unwrap() - shop.harness.now().0;
+    assert!((6 * 86_400..=7 * 86_400).contains(&deadline), "until when: {deadline}");
+    let metrics = shop.harness.request("GET", "/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("holdfast_open_holds 1"), "{metrics}");
+
+    // Five hours in which events arrive and nothing is attempted.
+    let attempts = shop.ear.requests();
+    for half_hour in 0..10_u64 {
+        shop.harness.gateway().clock.turn_on(30 * MINUTE_MS);
+        let answer = shop.send("snap-web", 20 + half_hour * 57..20 + (half_hour + 1) * 57).await;
+        let receipts = answer.body["receipts"].as_array().unwrap();
+        assert!(receipts.iter().all(|one| one["held"] == true), "the producer hears it too");
+        let number = 10_000 + half_hour;
+        shop.send("snap-app", number..number + 1).await;
+    }
+    shop.harness.until(&other, |ledger| ledger.delivered == 10).await;
+    assert_eq!(shop.ear.requests(), attempts + 10, "only the other asset's, with the same token");
+
+    shop.add_token(2, &[PIXEL, OTHER_PIXEL]).await;
+    shop.harness.until(&destination, |ledger| ledger.delivered == 590).await;
+    assert_eq!(shop.ear.counted(PIXEL), (590, 0), "each once");
+    let ledger = shop.harness.counts(&destination).await.ledger;
+    assert!(ledger.is_conserved() && ledger.queued == 0, "{ledger:?}");
+    let holds = shop.call("GET", "/v1/holds", &Value::Null).await.expect(200).body;
+    assert_eq!(holds, json!([]));
+}
