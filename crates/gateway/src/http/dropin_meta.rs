@@ -15,26 +15,16 @@ use holdfast_model::platform::PlatformId;
 
 use super::HttpState;
 use super::auth::{AdminSocket, Caller, bearer};
-use super::fallback;
-use super::graph::{GraphError, is_version, received};
+use super::graph::{GraphError, received};
 use crate::directory::Snapshot;
-use crate::ingest::admission::Admission;
-use crate::ingest::commit::commit;
-use crate::ingest::dropin_meta::{Posted, read};
+use crate::ingest::dropin::{self, Part, Taken};
+use crate::ingest::dropin_meta::read;
+use crate::ingest::form;
 use crate::ingest::source::Source;
-use crate::ingest::{IngestError, form, targets};
-use crate::state::Gateway;
 
 /// As Meta's servers do it: 200.
-pub async fn post(
-    State(state): State<HttpState>,
-    Path((version, asset)): Path<(String, String)>,
-    request: Request,
-) -> Response {
-    if !is_version(&version) {
-        return fallback::not_found(request.uri().clone()).await;
-    }
-    counted(&state, StatusCode::OK, &asset, request).await
+pub async fn post(state: &HttpState, asset: &str, request: Request) -> Response {
+    counted(state, StatusCode::OK, asset, request).await
 }
 
 /// As a Conversions API Gateway does it: anything but 202 is a failure to its clients.
@@ -58,13 +48,6 @@ async fn counted(
     };
     state.gateway.metrics.requests(response.status().as_u16());
     response
-}
-
-/// What was made durable.
-struct Taken {
-    events: usize,
-    /// What a route's copies met.
-    remarks: Vec<String>,
 }
 
 async fn accept(state: &HttpState, asset: &str, request: Request) -> Result<Taken, GraphError> {
@@ -106,7 +89,12 @@ async fn take(
             caller
         }
     };
-    make_durable(gateway, &snapshot, &caller, asset, posted, max_events).await
+    let part =
+        Part { asset: asset.to_owned(), events: posted.events.into_iter().enumerate().collect() };
+    let key = caller.key.as_deref();
+    let taken =
+        dropin::take(gateway, &snapshot, key, PlatformId::Meta, &[part], &posted.keys).await;
+    Ok(taken?)
 }
 
 /// The caller, as far as the query or the Authorization header say.
@@ -126,38 +114,4 @@ fn admit_caller(state: &HttpState, caller: &Caller) -> Result<(), GraphError> {
         return Err(GraphError::forbidden());
     }
     state.take_turn(caller).map_err(GraphError::too_many_requests)
-}
-
-async fn make_durable(
-    gateway: &Gateway,
-    snapshot: &Snapshot,
-    caller: &Caller,
-    asset: &str,
-    posted: Posted,
-    max_events: usize,
-) -> Result<Taken, GraphError> {
-    let key = caller.key.as_deref();
-    let routes = &gateway.settings.routes;
-    let aims = targets::of_asset(routes, snapshot, key, PlatformId::Meta, asset)?;
-    if aims.is_empty() {
-        return Err(GraphError::no_such_object("post", asset));
-    }
-    let events = posted.events.len();
-    if events == 0 {
-        return Err(GraphError::no_events());
-    }
-    if events.saturating_mul(aims.len()) > max_events {
-        let bound = max_events / aims.len();
-        return Err(IngestError::TooManyEvents { bound }.into());
-    }
-    let targets = targets::prepare(gateway, aims, &posted.keys)?;
-    let at = gateway.clock.wall();
-    let max_event_bytes = gateway.settings.ingest.max_event_bytes.0;
-    let mut admission = Admission::new(&targets, at, max_event_bytes, events);
-    let admitted = admission.admit_all_or_nothing(posted.events.iter().map(|e| &e[..])).await;
-    admission.tally.count_refused(&gateway.metrics);
-    admitted.map_err(|(position, rejection)| GraphError::event(position, &rejection))?;
-    commit(gateway, std::mem::take(&mut admission.items), None, at).await?;
-    admission.tally.count_admitted(&gateway.metrics);
-    Ok(Taken { events, remarks: admission.remarks })
 }

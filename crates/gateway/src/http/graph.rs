@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::error::json;
 use crate::ingest::IngestError;
+use crate::ingest::dropin::Refused;
 use crate::random;
 
 /// Invalid parameter.
@@ -164,6 +165,17 @@ impl GraphError {
                 "holdfast.method_not_allowed",
                 "Holdfast answers POST /{version}/{asset}/events.",
             )
+        }
+    }
+}
+
+impl From<Refused> for GraphError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::UnknownAsset(asset) => Self::no_such_object("post", &asset),
+            Refused::Event(position, rejection) => Self::event(position, &rejection),
+            Refused::Request(IngestError::NoEvents) => Self::no_events(),
+            Refused::Request(error) => error.into(),
         }
     }
 }

@@ -6,7 +6,9 @@
 
 pub mod auth;
 pub mod body;
+mod dropin;
 mod dropin_meta;
+mod dropin_snap;
 pub mod error;
 mod events;
 mod fallback;
@@ -15,6 +17,7 @@ mod health;
 mod operate;
 mod query;
 mod rates;
+mod snap_answer;
 
 use std::sync::Arc;
 
@@ -68,7 +71,8 @@ macro_rules! routes {
 
 routes! {
     POST "/v1/events" Some(Role::Ingest) => events::post,
-    POST "/{version}/{asset}/events" Some(Role::Ingest) => dropin_meta::post,
+    POST "/{version}/{asset}/events" Some(Role::Ingest) => dropin::post,
+    POST "/v2/conversion" Some(Role::Ingest) => dropin_snap::v2,
     POST "/capi/{asset}/events" Some(Role::Ingest) => dropin_meta::post_capi,
     GET "/healthz" None => health::healthz,
     GET "/readyz" None => health::readyz,

@@ -4,6 +4,7 @@
 //! * `offload`: large bodies are worked on where they keep nobody waiting.
 //! * `split`, `lines`: a body into single events, without building a tree for any of them.
 //! * `form`, `dropin_meta`: the shapes in which Meta's own SDKs send events.
+//! * `dropin`: what the drop-in shapes of all platforms have in common.
 //! * `targets`, `routing`: which destinations the events are for, and whether the key may send
 //!   there; what a route changes on the way.
 //! * `admission`: what the platform's code says of each event; `receipts` is what the caller hears.
@@ -17,6 +18,7 @@
 
 pub mod admission;
 pub mod commit;
+pub mod dropin;
 pub mod dropin_meta;
 mod error;
 pub mod form;

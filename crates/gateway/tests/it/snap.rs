@@ -176,3 +176,89 @@ async fn five_hundred_and_ninety_events_survive_five_hours_of_401() {
     let holds = shop.call("GET", "/v1/holds", &Value::Null).await.expect(200).body;
     assert_eq!(holds, json!([]));
 }
+
+#[tokio::test]
+async fn version_3_is_taken_as_snaps_clients_speak_it() {
+    let shop = Shop::open().await;
+    shop.add_token(1, &[PIXEL]).await;
+    let destination = shop.destination("snap-web", PIXEL).await;
+    let key = shop.key.expose();
+    let post = |query: String, body: Value| {
+        let path = format!("/v3/{PIXEL}/events{query}");
+        let shop = &shop;
+        async move { shop.harness.call("POST", &path, None, &body).await }
+    };
+    let good = json!({"data": [shop.event(1), shop.event(2)]});
+    let taken = post(format!("?access_token={key}"), good.clone()).await.expect(200);
+    let reason = "Events have been processed successfully.";
+    assert_eq!(taken.body, json!({"status": "VALID", "reason": reason}));
+    shop.harness.until(&destination, |ledger| ledger.delivered == 2).await;
+
+    let mut poor = shop.event(4);
+    poor["custom_data"] = json!({"currency": "EUR"});
+    let body = json!({"data": [shop.event(3), poor]});
+    let refused = post(format!("?access_token={key}"), body).await.expect(400).body;
+    assert_eq!((&refused["status"], &refused["event"]), (&json!("INVALID"), &json!(2)), "from 1");
+    assert_eq!(refused["errors"]["codes"], json!(["snap.purchase_without_value"]), "{refused:#}");
+    assert!(refused["reason"].as_str().unwrap().contains("custom_data.value"), "{refused:#}");
+
+    let many: Vec<Value> = (0..2_001).map(|n| shop.event(n)).collect();
+    let refused = post(format!("?access_token={key}"), json!({"data": many})).await.expect(400);
+    assert!(
+        refused.body["reason"].as_str().unwrap().contains("at most 2000"),
+        "{:#}",
+        refused.body
+    );
+    for query in [String::new(), "?access_token=hfk_nonsense".to_owned()] {
+        let refused = post(query, good.clone()).await.expect(401);
+        assert!(refused.body["reason"].as_str().unwrap().starts_with("Invalid access token"));
+    }
+    let elsewhere = format!("/v3/{OTHER_PIXEL}/events?access_token={key}");
+    let refused = shop.harness.call("POST", &elsewhere, None, &good).await.expect(404);
+    assert_eq!(refused.body["status"], "INVALID");
+    let test = json!({"data": [shop.event(9)], "test_event_code": "T"});
+    let refused = post(format!("?access_token={key}"), test).await.expect(400);
+    assert_eq!(refused.body["errors"]["codes"], json!(["snap.test_event_refused"]));
+    let ledger = shop.harness.counts(&destination).await.ledger;
+    assert_eq!(ledger.accepted, 2, "all or nothing");
+}
+
+#[tokio::test]
+async fn version_2_names_the_asset_in_each_event() {
+    let shop = Shop::open().await;
+    shop.add_token(1, &[PIXEL, OTHER_PIXEL]).await;
+    let web = shop.destination("snap-web", PIXEL).await;
+    let app = shop.destination("snap-app", OTHER_PIXEL).await;
+    let now_ms = shop.harness.now().0 * 1_000;
+    let event = |pixel: &str, id: &str| {
+        json!({
+            "pixel_id": pixel, "event_type": "PURCHASE", "event_conversion_type": "WEB",
+            "timestamp": now_ms.to_string(), "page_url": "https://shop.example/", "client_dedup_id": id,
+            "hashed_email": "ab".repeat(32), "price": "12.50", "currency": "EUR",
+        })
+    };
+    let send = |body: Value| {
+        let (harness, key) = (&shop.harness, shop.key.expose());
+        async move { harness.call("POST", "/v2/conversion", Some(key), &body).await }
+    };
+    let one = send(event(PIXEL, "a")).await.expect(200);
+    assert_eq!(one.body, json!({"status": "SUCCESS", "reason": "All records processed"}));
+    let list = json!([event(PIXEL, "b"), event(OTHER_PIXEL, "c"), event(PIXEL, "d")]);
+    send(list).await.expect(200);
+    shop.harness.until(&web, |ledger| ledger.delivered == 3).await;
+    shop.harness.until(&app, |ledger| ledger.delivered == 1).await;
+    let (_, body) = shop.ear.last_request();
+    assert_eq!(body["data"][0]["event_name"], "PURCHASE", "version 3 goes out: {body}");
+
+    let mut bad = event(OTHER_PIXEL, "f");
+    bad["price"] = Value::Null;
+    let refused = send(json!([event(PIXEL, "e"), bad])).await.expect(400).body;
+    assert_eq!(refused["status"], "FAILED", "{refused:#}");
+    assert_eq!(refused["error_records"][0]["record_indexes"], json!([1]), "{refused:#}");
+    let mut nowhere = event(PIXEL, "g");
+    nowhere["pixel_id"] = Value::Null;
+    send(nowhere).await.expect(400);
+    send(event("2a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9", "h")).await.expect(404);
+    let ledger = shop.harness.counts(&web).await.ledger;
+    assert_eq!(ledger.accepted, 3, "all or nothing, across assets");
+}
