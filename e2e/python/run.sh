@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Runs the official Python SDK against a running gateway.
+# Runs an official Python SDK against a running gateway.
+#
+#   run.sh [SCRIPT]    test_facebook_business.py without one
 #
 #   BASE_URL     where the gateway listens, such as http://127.0.0.1:8377
 #   INGEST_KEY   an ingest key that may send to the destination
 #   DATASET      the destination's asset
 #
-# The SDK is installed once, into target/. The last two lines on stdout are the events that were
+# The SDKs are installed once, into target/. The last two lines on stdout are the events that were
 # sent, as JSON, and `sent N`.
 set -euo pipefail
 : "${BASE_URL:?expected the address of the gateway}"
@@ -30,4 +32,4 @@ mkdir -p "$venv"
 
 # The gateway is on this machine: no proxy knows the way to it.
 export NO_PROXY='*' no_proxy='*'
-exec "$venv/venv/bin/python" "$here/test_facebook_business.py"
+exec "$venv/venv/bin/python" "$here/${1:-test_facebook_business.py}"

@@ -262,3 +262,38 @@ async fn version_2_names_the_asset_in_each_event() {
     let ledger = shop.harness.counts(&web).await.ledger;
     assert_eq!(ledger.accepted, 3, "all or nothing, across assets");
 }
+
+/// Snap's own SDK for Python, with its base URL and its token changed and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn snaps_sdk_delivers_through_the_drop_in_route() {
+    let shop = Shop::open().await;
+    shop.add_token(1, &[PIXEL]).await;
+    let destination = shop.destination("snap-web", PIXEL).await;
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e/python/run.sh");
+    let mut command = std::process::Command::new("bash");
+    command
+        .arg(script)
+        .arg("test_snap_business_sdk.py")
+        .env("BASE_URL", shop.harness.url(""))
+        .env("INGEST_KEY", shop.key.expose())
+        .env("DATASET", PIXEL);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let listed = said.lines().find_map(|line| line.strip_prefix("{\"sent\": ")).unwrap();
+    let mut listed: Vec<String> = serde_json::from_str(listed.strip_suffix('}').unwrap()).unwrap();
+    let sent = listed.len() as u64;
+    assert_eq!(sent, 2_041);
+    shop.harness.until(&destination, |ledger| ledger.delivered == sent).await;
+    listed.sort();
+    assert_eq!(shop.ear.ids(PIXEL), listed, "every event once");
+    let (_, body) = shop.ear.last_request();
+    let event = &body["data"][0];
+    let hashed = |text: &str| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text));
+    assert_eq!(event["user_data"]["em"], json!([hashed("person@example.com")]));
+    assert_eq!(event["user_data"]["ph"], json!([hashed("448444124653")]));
+    assert_eq!(event["custom_data"]["value"], 123.45);
+    assert_eq!(event["custom_data"]["content_ids"], json!(["sku-1", "sku-2"]));
+    assert_eq!(event["custom_data"]["num_items"], 2);
+    assert_eq!(event["event_source_url"], "https://shop.example/thank-you");
+}

@@ -57,6 +57,13 @@ impl SnapEar {
         (memory.requests.last().unwrap().clone(), memory.bodies.last().unwrap().clone())
     }
 
+    /// The ids of the events of the asset that were taken, in order.
+    pub fn ids(&self, asset: &str) -> Vec<String> {
+        let memory = self.memory.lock().unwrap();
+        let of_asset = memory.distinct.iter().filter(|(of, _)| of == asset);
+        of_asset.map(|(_, id)| id.clone()).collect()
+    }
+
     /// Distinct events of the asset that were taken, and how many came again.
     pub fn counted(&self, asset: &str) -> (u64, u64) {
         let memory = self.memory.lock().unwrap();
