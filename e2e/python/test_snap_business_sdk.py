@@ -71,6 +71,12 @@ class WhatIsAccepted(unittest.TestCase):
         self.check(events, api().send_events_sync(events))
 
 
+class WhatIsOnlyChecked(unittest.TestCase):
+    def test_an_event(self):
+        answer = api().send_test_event(event())
+        self.assertEqual(answer.status, "SUCCESS")
+
+
 class WhatIsRefused(unittest.TestCase):
     def refused(self, events, status, words, key=INGEST_KEY):
         said = api(key).send_events_sync(events).get()["reason"]

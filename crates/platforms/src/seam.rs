@@ -47,6 +47,13 @@ pub trait Platform: Send + Sync {
     /// The request that sends these fragments. All share `cx.group`.
     fn request(&self, fragments: &[&[u8]], cx: &RequestContext<'_>) -> HttpRequest;
 
+    /// The request that has the platform check these fragments without counting them, where it
+    /// offers that.
+    fn trial(&self, fragments: &[&[u8]], cx: &RequestContext<'_>) -> Option<HttpRequest> {
+        let _ = (fragments, cx);
+        None
+    }
+
     /// What an answer means for each item of the batch and for the lane.
     fn judge(&self, response: &HttpResponse, batch: &BatchView<'_>) -> Judgement;
 

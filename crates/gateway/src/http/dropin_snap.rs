@@ -56,19 +56,41 @@ async fn accept(
     asset: Option<String>,
     request: Request,
 ) -> Result<Taken, SnapError> {
-    let (parts, body) = request.into_parts();
-    let snapshot = state.gateway.snapshot();
-    let caller = caller(&parts, &snapshot)?;
+    let gateway = &*state.gateway;
+    let snapshot = gateway.snapshot();
+    let Posted { caller, parts, keys } = read(state, &snapshot, asset, request).await?;
+    let key = caller.key.as_deref();
+    Ok(dropin::take(gateway, &snapshot, key, PlatformId::Snap, &parts, &keys).await?)
+}
+
+/// What a client of Snap's sent.
+pub struct Posted {
+    pub caller: Caller,
+    pub parts: Vec<Part>,
+    pub keys: Map<String, Value>,
+}
+
+/// Whoever may not send is turned away before the body is read.
+pub async fn read(
+    state: &HttpState,
+    snapshot: &Snapshot,
+    asset: Option<String>,
+    request: Request,
+) -> Result<Posted, SnapError> {
+    let (head, body) = request.into_parts();
+    let caller = caller(&head, snapshot)?;
     if !caller.may_ingest() {
         return Err(SnapError::forbidden());
     }
     state.take_turn(&caller).map_err(SnapError::too_many_requests)?;
-    let mut source = Source::new(&parts.headers, body)?;
-    let taken = take(state, &snapshot, &caller, asset, &mut source).await;
-    if taken.is_err() {
-        source.linger().await;
+    let mut source = Source::new(&head.headers, body)?;
+    match events(state, asset, &mut source).await {
+        Ok((parts, keys)) => Ok(Posted { caller, parts, keys }),
+        Err(error) => {
+            source.linger().await;
+            Err(error)
+        }
     }
-    taken
 }
 
 /// Version 3 has the token in the query, version 2 in the header; both are looked at for both.
@@ -84,15 +106,12 @@ fn caller(parts: &Parts, snapshot: &Snapshot) -> Result<Caller, SnapError> {
         .ok_or_else(SnapError::bad_token)
 }
 
-async fn take(
+async fn events(
     state: &HttpState,
-    snapshot: &Snapshot,
-    caller: &Caller,
     asset: Option<String>,
     source: &mut Source,
-) -> Result<Taken, SnapError> {
-    let gateway = &*state.gateway;
-    let settings = &gateway.settings.ingest;
+) -> Result<(Vec<Part>, Map<String, Value>), SnapError> {
+    let settings = &state.gateway.settings.ingest;
     let patience = Duration::from_secs(settings.read_timeout_seconds);
     let body = source.whole(settings.max_body_bytes.0, patience).await?;
     // One more than is allowed, so that too many are noticed and told in Snap's terms.
@@ -108,9 +127,7 @@ async fn take(
         Some(asset) => vec![Part { asset, events: events.collect() }],
         None => by_asset(events)?,
     };
-    let keys: Map<String, Value> = found.keys;
-    let key = caller.key.as_deref();
-    Ok(dropin::take(gateway, snapshot, key, PlatformId::Snap, &parts, &keys).await?)
+    Ok((parts, found.keys))
 }
 
 /// Where an event of version 2 says that it belongs.

@@ -18,6 +18,7 @@ mod operate;
 mod query;
 mod rates;
 mod snap_answer;
+mod validate_snap;
 
 use std::sync::Arc;
 
@@ -73,6 +74,8 @@ routes! {
     POST "/v1/events" Some(Role::Ingest) => events::post,
     POST "/{version}/{asset}/events" Some(Role::Ingest) => dropin::post,
     POST "/v2/conversion" Some(Role::Ingest) => dropin_snap::v2,
+    POST "/v3/{asset}/events/validate" Some(Role::Ingest) => validate_snap::v3,
+    POST "/v2/conversion/validate" Some(Role::Ingest) => validate_snap::v2,
     POST "/capi/{asset}/events" Some(Role::Ingest) => dropin_meta::post_capi,
     GET "/healthz" None => health::healthz,
     GET "/readyz" None => health::readyz,

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::error::json;
 use crate::ingest::IngestError;
 use crate::ingest::dropin::Refused;
+use crate::services::trial::TrialError;
 
 /// Longest part of what the caller wrote that is shown again.
 const MAX_SHOWN_CHARS: usize = 120;
@@ -68,6 +69,18 @@ impl SnapError {
         let reason = "pixel_id or snap_app_id: expected the id of one asset";
         let refused = Self::new(StatusCode::BAD_REQUEST, "snap.missing_field", reason);
         Self { event: Some(position), ..refused }
+    }
+
+    pub fn one_asset() -> Self {
+        let reason = "expected events of one asset: Snap checks one at a time";
+        Self::new(StatusCode::BAD_REQUEST, "snap.invalid_value", reason)
+    }
+
+    /// Snap could not be asked.
+    pub fn untried(error: &TrialError) -> Self {
+        let refused =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "holdfast.not_checked", error.to_string());
+        Self { retry_after_s: Some(30), ..refused }
     }
 
     fn unknown_asset(asset: &str) -> Self {

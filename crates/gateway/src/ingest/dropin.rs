@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::admission::{Admission, Tally};
 use super::commit::commit;
+use super::targets::Target;
 use super::{IngestError, targets};
 use crate::directory::Snapshot;
 use crate::state::Gateway;
@@ -42,6 +43,42 @@ impl From<IngestError> for Refused {
     fn from(error: IngestError) -> Self {
         Self::Request(error)
     }
+}
+
+/// Admits every event for the first destination of the asset and makes nothing durable: for a
+/// platform that checks events on request.
+pub async fn admit(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    key: Option<&AccessKey>,
+    platform: PlatformId,
+    part: &Part,
+    keys: &Map<String, Value>,
+) -> Result<Tried, Refused> {
+    let aims = targets::of_asset(&[], snapshot, key, platform, &part.asset)?;
+    let first = aims.into_iter().next();
+    let first = first.ok_or_else(|| Refused::UnknownAsset(part.asset.clone()))?;
+    if part.events.is_empty() {
+        return Err(IngestError::NoEvents.into());
+    }
+    let targets = targets::prepare(gateway, vec![first], keys)?;
+    let settings = &gateway.settings.ingest;
+    let (at, count) = (gateway.clock.wall(), part.events.len());
+    let mut admission = Admission::new(&targets, at, settings.max_event_bytes.0, count);
+    let admitted = admission.admit_all_or_nothing(part.events.iter().map(|(_, e)| &e[..])).await;
+    admitted.map_err(|(place, rejection)| {
+        Refused::Event(part.events.get(place).map_or(place, |(at, _)| *at), rejection)
+    })?;
+    let fragments = admission.items.drain(..).map(|item| item.admitted.fragment).collect();
+    let target = targets.into_iter().next();
+    let target = target.ok_or_else(|| Refused::UnknownAsset(part.asset.clone()))?;
+    Ok(Tried { target, fragments })
+}
+
+/// Events that are good here, and whose they would be.
+pub struct Tried {
+    pub target: Target,
+    pub fragments: Vec<Vec<u8>>,
 }
 
 /// Admits every event and makes all of them durable in one commit, or refuses the first bad one

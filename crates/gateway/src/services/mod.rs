@@ -14,6 +14,7 @@ pub(crate) mod probing;
 pub(crate) mod secrets;
 pub mod standby;
 pub mod status;
+pub(crate) mod trial;
 
 pub use error::ServiceError;
 

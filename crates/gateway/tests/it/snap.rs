@@ -263,6 +263,33 @@ async fn version_2_names_the_asset_in_each_event() {
     assert_eq!(ledger.accepted, 3, "all or nothing, across assets");
 }
 
+#[tokio::test]
+async fn events_are_checked_by_snap_and_counted_by_nobody() {
+    let shop = Shop::open().await;
+    let token = shop.add_token(1, &[PIXEL]).await;
+    let destination = shop.destination("snap-web", PIXEL).await;
+    let path = format!("/v3/{PIXEL}/events/validate?access_token={}", shop.key.expose());
+    let body = json!({"data": [shop.event(1), shop.event(2)]});
+    let checked = shop.harness.call("POST", &path, None, &body).await.expect(200).body;
+    assert_eq!(
+        (&checked["test_event"], &checked["event_logs"][1]["event"]),
+        (&json!(true), &json!(2))
+    );
+    let mut bad = shop.event(3);
+    bad["user_data"] = json!({});
+    let bad = json!({"data": [shop.event(1), bad]});
+    let refused = shop.harness.call("POST", &path, None, &bad).await.expect(400).body;
+    assert_eq!(
+        (&refused["event"], &refused["errors"]["codes"][0]),
+        (&json!(2), &json!("snap.no_identity"))
+    );
+    shop.ear.forbid(&token, PIXEL);
+    let refused = shop.harness.call("POST", &path, None, &body).await.expect(401).body;
+    assert_eq!(refused["reason"], "Invalid access token", "Snap's own words");
+    assert_eq!(shop.ear.counted(PIXEL), (0, 0));
+    assert_eq!(shop.harness.accepted(&destination).await, 0);
+}
+
 /// Snap's own SDK for Python, with its base URL and its token changed and nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn snaps_sdk_delivers_through_the_drop_in_route() {

@@ -98,6 +98,15 @@ async fn answer(State(memory): State<Arc<Mutex<Memory>>>, request: Request) -> R
             json!({"status": "INVALID", "reason": "Invalid access token"}),
         ),
         (true, false) => (StatusCode::OK, json!({"status": "SUCCESS", "reason": "", "stats": {}})),
+        (true, true) if uri.path().ends_with("/validate") => {
+            memory.requests.pop();
+            let checked = memory.bodies.pop().unwrap()["data"].as_array().unwrap().len();
+            let logs: Vec<Value> =
+                (1..=checked).map(|n| json!({"event": n, "status": "VALID"})).collect();
+            let body =
+                json!({"status": "VALID", "test_event": true, "reason": "", "event_logs": logs});
+            (StatusCode::OK, body)
+        }
         (true, true) => {
             let events = memory.bodies.last().unwrap()["data"].as_array().unwrap().clone();
             for event in events {

@@ -95,6 +95,10 @@ impl Platform for Snap {
         request::request(fragments, cx)
     }
 
+    fn trial(&self, fragments: &[&[u8]], cx: &RequestContext<'_>) -> Option<HttpRequest> {
+        Some(request::validation(fragments, cx))
+    }
+
     fn judge(&self, response: &HttpResponse, batch: &BatchView<'_>) -> Judgement {
         judge::judge(response, batch)
     }

@@ -22,6 +22,13 @@ pub fn request(fragments: &[&[u8]], cx: &RequestContext<'_>) -> HttpRequest {
     }
 }
 
+/// The same to `…/events/validate`: Snap makes tests of the events, which no campaign counts.
+pub fn validation(fragments: &[&[u8]], cx: &RequestContext<'_>) -> HttpRequest {
+    let mut request = request(fragments, cx);
+    request.path.push_str("/validate");
+    request
+}
+
 /// The token where all four calls of version 3 want it. That a header alone would do is unknown.
 pub fn token_query(token: &Secret) -> Zeroizing<String> {
     let encoded = Zeroizing::new(percent_encoded(token.expose()));
