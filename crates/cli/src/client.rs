@@ -62,6 +62,33 @@ impl Client {
         Ok(())
     }
 
+    /// Events as NDJSON under an idempotency key, and the answer whatever it is.
+    pub async fn send_events(
+        &self,
+        path: &str,
+        idempotency_key: &str,
+        body: Vec<u8>,
+    ) -> Result<EventsAnswer, Failure> {
+        let mut request = self.http.post(format!("{}{path}", self.base_url));
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        let request = request
+            .header("content-type", "application/x-ndjson")
+            .header("idempotency-key", idempotency_key)
+            .body(body);
+        let unreachable = |e: reqwest::Error| Failure::Unreachable {
+            at: self.at.clone(),
+            cause: innermost(&e.without_url()),
+        };
+        let answer = request.send().await.map_err(unreachable)?;
+        let status = answer.status();
+        let retry_after = answer.headers().get("retry-after").and_then(|v| v.to_str().ok());
+        let retry_after_s = retry_after.and_then(|text| text.parse().ok());
+        let body = answer.bytes().await.map_err(unreachable)?;
+        Ok(EventsAnswer { status: status.as_u16(), retry_after_s, body: body.to_vec() })
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -87,6 +114,21 @@ impl Client {
         }
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
         serde_json::from_slice(bytes).context("failed to understand the gateway's answer")
+    }
+}
+
+/// What the gateway said to events.
+pub struct EventsAnswer {
+    pub status: u16,
+    pub retry_after_s: Option<u64>,
+    pub body: Vec<u8>,
+}
+
+impl EventsAnswer {
+    /// As the failure of a command.
+    pub fn into_failure(self) -> Failure {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        refusal(status, &self.body)
     }
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod exit;
 mod output;
 mod secret_input;
+mod send;
 
 use std::process::ExitCode;
 

@@ -10,8 +10,11 @@ mod explain;
 mod hold;
 mod key;
 mod sandbox;
+mod send;
 mod serve;
 mod status;
+
+pub use send::Format as SendFormat;
 
 use std::path::PathBuf;
 
@@ -65,6 +68,8 @@ enum Command {
     /// Platform apps and their secrets.
     #[command(subcommand)]
     App(app::App),
+    /// Send events from a file.
+    Send(send::Send),
     /// Credentials: tokens go in and never come out.
     #[command(subcommand)]
     Credential(credential::Credential),
@@ -93,6 +98,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Command::Sandbox(command) => block_on(command.run(output)),
         Command::Check(command) => block_on(command.run(&global, output)),
         Command::Status(command) => block_on(command.run(&global, output)),
+        Command::Send(command) => block_on(command.run(&global, output)),
         Command::App(command) => block_on(command.run(&global, output)),
         Command::Credential(command) => block_on(command.run(&global, output)),
         Command::Destination(command) => block_on(command.run(&global, output)),

@@ -11,5 +11,6 @@ mod rig;
 mod routing;
 mod sdk;
 mod secrets;
+mod send;
 mod standby;
 mod traffic;
