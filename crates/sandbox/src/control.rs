@@ -12,9 +12,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::damage::Damage;
+use crate::entry::EntryError;
 use crate::handle::SandboxHandle;
 use crate::inspect::{RequestRecord, State as Shown, fingerprint};
-use crate::meta::{Damage, EntryError, NewApp, NewAsset, NewCode, TokenKind, TokenState};
+use crate::meta::{NewApp, NewAsset, NewCode, TokenKind, TokenState};
 use crate::scenario::{KeyError, read};
 use crate::timeline::{PlannedStep, Step, StepError};
 
@@ -58,7 +60,7 @@ impl From<Vec<StepError>> for Refused {
     }
 }
 
-fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refused> {
+pub fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refused> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|e| Refused(vec![KeyError::new("", format!("expected JSON: {e}"))]))?;
     read(value).map_err(Refused)
@@ -92,7 +94,7 @@ fn some() -> usize {
 }
 
 /// Longest list that one answer shows.
-const MAX_LIST: usize = 2_000;
+pub const MAX_LIST: usize = 2_000;
 
 /// A token as a list shows it: never its text.
 #[derive(Serialize)]
@@ -166,7 +168,9 @@ async fn damaged(
     bytes: Bytes,
 ) -> Result<Json<Value>, Refused> {
     let wanted: Damaged = body(&bytes)?;
-    let text = sandbox.world().meta.damaged(&wanted.token, wanted.damage);
+    let mut world = sandbox.world();
+    let of_meta = world.meta.damaged(&wanted.token, wanted.damage);
+    let text = of_meta.or_else(|| world.snap.damaged(&wanted.token, wanted.damage));
     let unknown = || Refused(vec![KeyError::new("token", "there is no such token")]);
     Ok(Json(json!({ "token": text.ok_or_else(unknown)? })))
 }

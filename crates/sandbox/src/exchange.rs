@@ -21,14 +21,12 @@ pub struct Outcome {
     pub proof: ProofSeen,
     pub test_event_code: Option<String>,
     pub events: u64,
-    /// Code and subcode.
-    pub refusal: Option<(i64, Option<i64>)>,
-}
-
-impl Outcome {
-    pub fn refusal(&self) -> Option<(i64, Option<i64>)> {
-        self.refusal
-    }
+    /// What it was refused with, as the platform numbers it: `190/463`, `507`.
+    pub refusal: Option<String>,
+    /// Whether some events of a refused request were accepted nevertheless.
+    pub is_partial: bool,
+    /// Where only the body says it.
+    pub asset: Option<String>,
 }
 
 /// The sandbox and how the platform behind reads a path.
@@ -109,8 +107,8 @@ fn in_place_of_platform(sandbox: &SandboxHandle, target: &Target, plan: &Plan) -
         _ => None,
     })?;
     if let (Endpoint::Events, Some(asset)) = (target.endpoint, &target.asset) {
-        let status = i64::from(response.status().as_u16());
-        sandbox.world().inspection.refused(asset, status, None);
+        let status = response.status().as_u16();
+        sandbox.world().inspection.refused(asset, &status.to_string());
     }
     Some(response)
 }
@@ -172,10 +170,8 @@ fn describe(record: &mut RequestRecord, response: &Response) {
     record.proof = outcome.proof;
     record.test_event_code.clone_from(&outcome.test_event_code);
     record.events = outcome.events;
-    record.refusal = outcome.refusal.map(|(code, subcode)| match subcode {
-        Some(subcode) => format!("{code}/{subcode}"),
-        None => code.to_string(),
-    });
+    record.refusal.clone_from(&outcome.refusal);
+    record.asset = record.asset.take().or_else(|| outcome.asset.clone());
 }
 
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use crate::entry::EntryError;
 use crate::inspect::{RequestRecord, State};
-use crate::meta::{EntryError, NewApp, NewAsset, NewToken, TokenKind, TokenState};
+use crate::meta::{NewApp, NewAsset, NewToken, TokenKind, TokenState};
 use crate::timeline::{Change, PlannedStep, Proof, Step};
 use crate::world::{Strictness, World};
 
@@ -62,6 +63,7 @@ impl SandboxHandle {
     pub fn issue(&self, entry: NewToken) -> Result<String, Vec<EntryError>> {
         let mut world = self.world();
         let now = world.clock.unix_seconds();
+        world.check_token_name(entry.name.as_deref())?;
         world.meta.add_token(entry, now)
     }
 
@@ -84,7 +86,7 @@ impl SandboxHandle {
     pub fn change(&self, change: &Change) -> bool {
         let mut world = self.world();
         let now = world.clock.unix_seconds();
-        world.meta.apply(change, now)
+        world.apply(change, now)
     }
 
     /// Adds a step to the timeline and returns its number; 0 if the timeline is full.
@@ -130,6 +132,8 @@ impl SandboxHandle {
 
     /// Forgets what was received; the world and the timeline stay.
     pub fn reset(&self) {
-        self.world().inspection.reset();
+        let mut world = self.world();
+        world.inspection.reset();
+        world.snap.forget();
     }
 }

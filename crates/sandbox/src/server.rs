@@ -2,16 +2,20 @@
 
 use std::net::SocketAddr;
 
+use axum::extract::Request;
+use axum::http::{Method, Uri};
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use crate::exchange::{Around, exchange};
 use crate::handle::SandboxHandle;
 use crate::scenario::{self, Furnished, Scenario, ScenarioError};
+use crate::timeline::Target;
 use crate::world::{Strictness, World};
-use crate::{control, meta};
+use crate::{control, meta, snap};
 
 #[derive(Debug, Clone)]
 pub struct SandboxSettings {
@@ -97,9 +101,22 @@ async fn serve(settings: SandboxSettings, world: World) -> Result<RunningSandbox
 /// Each platform's routes under what happens around every exchange; the control API beside them,
 /// which never misbehaves.
 fn router(handle: &SandboxHandle) -> Router {
-    let around = Around { sandbox: handle.clone(), target: meta::target };
-    let meta = meta::router(handle).layer(middleware::from_fn_with_state(around, exchange));
-    control::router().merge(meta).with_state(handle.clone())
+    let meta = platform(meta::router(handle), handle, meta::target);
+    let snap = platform(snap::router(), handle, snap::target);
+    let by_path = tower::service_fn(move |request: Request| {
+        let is_snap = snap::is_ours(request.uri().path());
+        if is_snap { snap.clone() } else { meta.clone() }.oneshot(request)
+    });
+    control::router().merge(snap::control()).with_state(handle.clone()).fallback_service(by_path)
+}
+
+fn platform(
+    routes: Router<SandboxHandle>,
+    handle: &SandboxHandle,
+    target: fn(&Method, &Uri) -> Target,
+) -> Router {
+    let around = Around { sandbox: handle.clone(), target };
+    routes.layer(middleware::from_fn_with_state(around, exchange)).with_state(handle.clone())
 }
 
 impl RunningSandbox {

@@ -4,9 +4,11 @@
 use serde_json::Value;
 
 use crate::clock::Clock;
+use crate::entry::EntryError;
 use crate::inspect::{Inspection, Verdict};
 use crate::meta::MetaWorld;
 use crate::random::Random;
+use crate::snap::SnapWorld;
 use crate::timeline::{Change, Plan, Schedule, Step, StepError, Target};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +25,7 @@ pub struct World {
     pub schedule: Schedule,
     pub inspection: Inspection,
     pub meta: MetaWorld,
+    pub snap: SnapWorld,
     traces: Random,
     trace_count: u64,
 }
@@ -34,6 +37,7 @@ impl World {
             schedule: Schedule::new(seed),
             inspection: Inspection::default(),
             meta: MetaWorld::new(seed),
+            snap: SnapWorld::new(seed),
             traces: Random::stream(seed, "traces"),
             trace_count: 0,
         }
@@ -74,19 +78,53 @@ impl World {
     /// All that is wrong with a step here and now.
     pub fn mistakes(&self, step: &Step) -> Vec<StepError> {
         let mut found = step.mistakes();
-        if let Some(asset) = step.asset.as_ref().filter(|id| !self.meta.assets.contains_key(*id)) {
+        if let Some(asset) = step.asset.as_ref().filter(|id| !self.has_asset(id)) {
             found.push(StepError::unknown("asset", format!("there is no asset {asset:?}")));
         }
-        if let Some((key, what)) = step.change.as_ref().and_then(|c| self.meta.unknown_in(c)) {
+        if let Some((key, what)) = step.change.as_ref().and_then(|change| self.unknown_in(change)) {
             found.push(StepError::unknown(key, what));
         }
         found
     }
 
+    /// Makes a change where it belongs. False if something that it names does not exist.
+    pub fn apply(&mut self, change: &Change, now: i64) -> bool {
+        if self.snap.is_meant(change) {
+            self.snap.apply(change, now)
+        } else {
+            self.meta.apply(change, now)
+        }
+    }
+
+    /// Whether a token of any platform has this name: steps name tokens by it alone.
+    pub fn has_token(&self, name: &str) -> bool {
+        self.meta.token(name).is_some() || self.snap.token(name).is_some()
+    }
+
+    /// Names are taken whatever the platform is.
+    pub fn check_token_name(&self, name: Option<&str>) -> Result<(), Vec<EntryError>> {
+        match name.filter(|name| self.has_token(name)) {
+            Some(name) => Err(vec![EntryError::new("name", format!("{name:?} is taken"))]),
+            None => Ok(()),
+        }
+    }
+
+    fn has_asset(&self, id: &str) -> bool {
+        self.meta.assets.contains_key(id) || self.snap.assets.contains_key(id)
+    }
+
+    fn unknown_in(&self, change: &Change) -> Option<(&'static str, String)> {
+        if self.snap.is_meant(change) {
+            self.snap.unknown_in(change)
+        } else {
+            self.meta.unknown_in(change)
+        }
+    }
+
     fn make(&mut self, changes: Vec<Change>) {
         let now = self.clock.unix_seconds();
         for change in changes {
-            if !self.meta.apply(&change, now) {
+            if !self.apply(&change, now) {
                 tracing::warn!(?change, "the sandbox's timeline changes something that is gone");
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::dedup::{Dedup, Repetition};
+use super::dedup::{Dedup, Repetition, Verdict};
 use super::requests::{RequestLog, RequestRecord};
 
 /// Bodies of so many events are kept for each asset.
@@ -34,15 +34,6 @@ pub struct State {
     pub total: AssetCounts,
 }
 
-/// How the platform tells one event from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It has nothing by which a repetition could be told.
-    Anonymous,
-    /// Known by this key; a repetition within the time is recognized, if there is such a time.
-    Known { key: u128, window_s: Option<i64> },
-}
-
 #[derive(Default)]
 struct Asset {
     counts: AssetCounts,
@@ -64,13 +55,20 @@ impl Inspection {
         self.assets.entry(asset.to_owned()).or_default();
     }
 
-    /// Counts a refused delivery. What was asked of an asset that does not exist is counted by
-    /// its code alone: callers must not be able to fill the memory with made-up names.
-    pub fn refused(&mut self, asset: &str, code: i64, subcode: Option<i64>) {
-        let name = subcode.map_or_else(|| code.to_string(), |subcode| format!("{code}/{subcode}"));
-        *self.refusals_by_code.entry(name).or_default() += 1;
+    /// Counts a refused delivery by the refusal's name. What was asked of an asset that does not
+    /// exist is counted by that alone: callers must not be able to fill the memory with made-up
+    /// names.
+    pub fn refused(&mut self, asset: &str, refusal: &str) {
+        self.refused_in_part(asset, refusal);
         if let Some(asset) = self.assets.get_mut(asset) {
             asset.counts.requests += 1;
+        }
+    }
+
+    /// Counts the refusal of a request of which some events were accepted.
+    pub fn refused_in_part(&mut self, asset: &str, refusal: &str) {
+        *self.refusals_by_code.entry(refusal.to_owned()).or_default() += 1;
+        if let Some(asset) = self.assets.get_mut(asset) {
             asset.counts.refused_requests += 1;
         }
     }
@@ -143,11 +141,7 @@ impl Inspection {
 impl Asset {
     fn receive(&mut self, event: &Value, verdict: Verdict, now_s: i64) {
         self.counts.received += 1;
-        let repetition = match verdict {
-            Verdict::Anonymous => Repetition::New,
-            Verdict::Known { key, window_s } => self.dedup.see(key, now_s, window_s),
-        };
-        match repetition {
+        match self.dedup.see(verdict, now_s) {
             Repetition::New => self.counts.distinct += 1,
             Repetition::Recognized => self.counts.deduplicated += 1,
             Repetition::CountedTwice => self.counts.counted_twice += 1,
@@ -170,8 +164,8 @@ mod tests {
         let mut seen = Inspection::default();
         seen.watch("a");
         let events: Vec<Value> = (0..KEPT_EVENTS + 5).map(|n| json!(n)).collect();
-        seen.receive("a", events.iter().map(|event| (event, Verdict::Anonymous)), 0);
-        seen.receive("unknown", events.iter().map(|event| (event, Verdict::Anonymous)), 0);
+        seen.receive("a", events.iter().map(|event| (event, Verdict::ANONYMOUS)), 0);
+        seen.receive("unknown", events.iter().map(|event| (event, Verdict::ANONYMOUS)), 0);
         let kept = seen.events("a", usize::MAX);
         assert_eq!(kept.len(), KEPT_EVENTS);
         assert_eq!(kept[0], json!(KEPT_EVENTS + 4));

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use sha2::{Digest as _, Sha256};
+
 /// Two generations of so many events are remembered: at forty bytes each some 400 MB at the very
 /// most. Beyond that the oldest are forgotten and a repetition of one counts as new.
 const GENERATION: usize = 5_000_000;
@@ -16,6 +18,45 @@ pub enum Repetition {
     CountedTwice,
 }
 
+/// One thing by which a platform tells an event from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub key: u128,
+    /// The time within which the platform recognizes a repetition; none if it never does.
+    pub window_s: Option<i64>,
+}
+
+/// How the platform tells one event from another: by nothing, or by up to two marks of which one
+/// is enough.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verdict {
+    marks: [Option<Mark>; 2],
+}
+
+impl Verdict {
+    pub const ANONYMOUS: Self = Self { marks: [None, None] };
+
+    pub fn by(mark: Mark) -> Self {
+        Self { marks: [Some(mark), None] }
+    }
+
+    pub fn by_either(marks: [Option<Mark>; 2]) -> Self {
+        Self { marks }
+    }
+}
+
+/// A key made of texts, in this order.
+pub fn key_of(parts: &[&str]) -> u128 {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    let mut first = [0; 16];
+    first.copy_from_slice(&hash.finalize()[..16]);
+    u128::from_le_bytes(first)
+}
+
 /// Remembers when each event was counted.
 #[derive(Default)]
 pub struct Dedup {
@@ -24,20 +65,39 @@ pub struct Dedup {
 }
 
 impl Dedup {
-    /// `window_s` is the time within which the platform recognizes a repetition; none if it never
-    /// does.
-    pub fn see(&mut self, event: u128, now_s: i64, window_s: Option<i64>) -> Repetition {
-        let counted_at = self.young.get(&event).or_else(|| self.old.get(&event)).copied();
-        let repetition = match (counted_at, window_s) {
-            (None, _) => Repetition::New,
-            (Some(at), Some(window)) if now_s - at < window => return Repetition::Recognized,
-            (Some(_), _) => Repetition::CountedTwice,
+    /// Of a recognized repetition the marks that are new are remembered too: the platform merges
+    /// what the first arrival lacks. The time of those it had stays that of the first.
+    pub fn see(&mut self, verdict: Verdict, now_s: i64) -> Repetition {
+        let seen = verdict.marks.map(|mark| {
+            let mark = mark?;
+            Some((mark, self.counted_at(mark.key)))
+        });
+        let mut known = seen.iter().flatten().filter_map(|(mark, at)| Some((mark, (*at)?)));
+        let is_within = |(mark, at): (&Mark, i64)| mark.window_s.is_some_and(|w| now_s - at < w);
+        let repetition = if known.clone().any(is_within) {
+            Repetition::Recognized
+        } else if known.next().is_some() {
+            Repetition::CountedTwice
+        } else {
+            Repetition::New
         };
+        for (mark, at) in seen.into_iter().flatten() {
+            if at.is_none() || repetition != Repetition::Recognized {
+                self.remember(mark.key, now_s);
+            }
+        }
+        repetition
+    }
+
+    fn counted_at(&self, key: u128) -> Option<i64> {
+        self.young.get(&key).or_else(|| self.old.get(&key)).copied()
+    }
+
+    fn remember(&mut self, key: u128, now_s: i64) {
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(event, now_s);
-        repetition
+        self.young.insert(key, now_s);
     }
 }
 
@@ -56,8 +116,29 @@ mod tests {
             (150, Some(100), Recognized),
             (150, None, CountedTwice),
         ] {
-            assert_eq!(dedup.see(1, now, window), expected, "{now}");
+            let verdict = Verdict::by(Mark { key: 1, window_s: window });
+            assert_eq!(dedup.see(verdict, now), expected, "{now}");
         }
-        assert_eq!(dedup.see(2, 150, None), New);
+        let other = Verdict::by(Mark { key: 2, window_s: None });
+        assert_eq!(dedup.see(other, 150), New);
+        assert_eq!(dedup.see(Verdict::ANONYMOUS, 150), New);
+    }
+
+    #[test]
+    fn one_of_two_marks_is_enough_and_both_are_remembered() {
+        use Repetition::{CountedTwice, New, Recognized};
+        let mut dedup = Dedup::default();
+        let id = |key| Some(Mark { key, window_s: Some(10) });
+        let order = Some(Mark { key: 100, window_s: Some(1_000) });
+        for (what, now, marks, expected) in [
+            ("new", 0, [id(1), None], New),
+            ("again, now with an order", 5, [id(1), order], Recognized),
+            ("the order under another id", 9, [id(2), order], Recognized),
+            ("the id is old and the order is not", 500, [id(1), order], Recognized),
+            ("the id alone", 500, [id(1), None], CountedTwice),
+            ("the order is old too", 2_000, [id(3), order], CountedTwice),
+        ] {
+            assert_eq!(dedup.see(Verdict::by_either(marks), now), expected, "{what}");
+        }
     }
 }

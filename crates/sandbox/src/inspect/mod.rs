@@ -8,5 +8,6 @@ mod assets;
 mod dedup;
 mod requests;
 
-pub use assets::{AssetCounts, Inspection, State, Verdict};
+pub use assets::{AssetCounts, Inspection, State};
+pub use dedup::{Mark, Verdict, key_of};
 pub use requests::{ProofSeen, RequestRecord, TokenPlace, TokenSeen, cut, fingerprint};

@@ -76,6 +76,14 @@ impl GraphError {
         Self::new(StatusCode::FORBIDDEN, 200, None, message)
     }
 
+    /// `190/463`
+    pub fn name(&self) -> String {
+        match self.subcode {
+            Some(subcode) => format!("{}/{subcode}", self.code),
+            None => self.code.to_string(),
+        }
+    }
+
     pub fn of_kind(mut self, kind: &'static str) -> Self {
         self.kind = kind;
         self

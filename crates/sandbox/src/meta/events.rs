@@ -4,16 +4,16 @@ use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::answer::{GraphError, json_response};
 use super::caller::{self, Caller, Edge, Presented};
 use super::turn::{Turn, token_of};
 use super::world::AssetKind;
 use super::{validate, wire};
+use crate::counted;
 use crate::exchange::Outcome;
 use crate::handle::SandboxHandle;
-use crate::inspect::{TokenPlace, Verdict};
+use crate::inspect::{Mark, TokenPlace, Verdict, key_of};
 use crate::timeline::{Misbehaviour, Plan};
 use crate::world::{Strictness, World};
 
@@ -37,8 +37,8 @@ pub async fn post(
     let response = turn.answer(&mut world, Edge::Events, &asset, |world, caller| {
         accept(world, &asset, &turn, caller)
     });
-    if let Some((code, subcode)) = response.extensions().get().and_then(Outcome::refusal) {
-        world.inspection.refused(&asset, code, subcode);
+    if let Some(Outcome { refusal: Some(name), .. }) = response.extensions().get() {
+        world.inspection.refused(&asset, name);
     }
     response
 }
@@ -107,21 +107,11 @@ fn success(events: u64, messages: &[&str]) -> Value {
 /// recognized; nor is business messaging, whatever it has.
 fn verdict(event: &Value) -> Verdict {
     let (Some(id), Some(name)) = (event["event_id"].as_str(), event["event_name"].as_str()) else {
-        return Verdict::Anonymous;
+        return Verdict::ANONYMOUS;
     };
     let deduplicates = event["action_source"] != "business_messaging";
-    Verdict::Known { key: identity(id, name), window_s: deduplicates.then_some(DEDUP_WINDOW_S) }
-}
-
-fn identity(id: &str, name: &str) -> u128 {
-    let mut hash = Sha256::new();
-    for part in [id, name] {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    let mut first = [0; 16];
-    first.copy_from_slice(&hash.finalize()[..16]);
-    u128::from_le_bytes(first)
+    let window_s = deduplicates.then_some(DEDUP_WINDOW_S);
+    Verdict::by(Mark { key: key_of(&[id, name]), window_s })
 }
 
 /// Counts the elements of `data` without building them: the measure is what stands in front.
@@ -134,10 +124,10 @@ async fn sink(sandbox: &SandboxHandle, asset: &str, request: Request) -> Respons
     let trace_id = world.trace_id();
     let now = world.clock.unix_seconds();
     if let Err(error) = caller::check(&world.meta, &in_header(&parts.headers), Edge::Events, now) {
-        world.inspection.refused(asset, error.code, error.subcode);
+        world.inspection.refused(asset, &error.name());
         return error.response(&trace_id);
     }
-    let events = count_events(&body);
+    let events = counted::events_in(&body);
     world.inspection.sink(asset, events);
     drop(world);
     let mut answer = success(events, &[]);
@@ -153,53 +143,19 @@ fn in_header(headers: &HeaderMap) -> Presented {
     Presented { token, ..Presented::default() }
 }
 
-/// Objects at depth two, `{"data":[{…},{…}]}`.
-fn count_events(body: &[u8]) -> u64 {
-    let (mut depth, mut events, mut in_text, mut escaped) = (0_u32, 0, false, false);
-    for byte in body {
-        if in_text {
-            in_text = escaped || *byte != b'"';
-            escaped = !escaped && *byte == b'\\';
-            continue;
-        }
-        match byte {
-            b'"' => in_text = true,
-            b'{' => {
-                events += u64::from(depth == 2);
-                depth += 1;
-            }
-            b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    events
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn events_are_counted_and_what_is_in_them_is_not() {
-        for (body, events) in [
-            (r#"{"data":[{"a":{"b":[{}]}},{"c":"{[\"}"}]}"#, 2),
-            (r#"{"data":[]}"#, 0),
-            (r#"{"data":[{}],"x":{}}"#, 1),
-        ] {
-            assert_eq!(count_events(body.as_bytes()), events, "{body}");
-        }
-    }
-
-    #[test]
     fn only_events_with_an_id_are_told_apart() {
         let event = |id: Value, source: &str| json!({ "event_id": id, "event_name": "Lead", "action_source": source });
-        assert_eq!(verdict(&event(Value::Null, "website")), Verdict::Anonymous);
-        let Verdict::Known { key, window_s } = verdict(&event(json!("a"), "website")) else {
-            panic!("an id makes an event known");
-        };
-        assert_eq!(window_s, Some(DEDUP_WINDOW_S));
-        let chat = verdict(&event(json!("a"), "business_messaging"));
-        assert_eq!(chat, Verdict::Known { key, window_s: None });
+        assert_eq!(verdict(&event(Value::Null, "website")), Verdict::ANONYMOUS);
+        let key = key_of(&["a", "Lead"]);
+        for (source, window_s) in [("website", Some(DEDUP_WINDOW_S)), ("business_messaging", None)]
+        {
+            let found = verdict(&event(json!("a"), source));
+            assert_eq!(found, Verdict::by(Mark { key, window_s }), "{source}");
+        }
     }
 }

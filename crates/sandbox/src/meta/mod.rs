@@ -24,6 +24,6 @@ mod world;
 
 pub use routes::{router, target};
 pub use world::{
-    AssetKind, Damage, EntryError, MetaWorld, NewApp, NewAsset, NewCode, NewToken, OLDEST_VERSION,
-    Token, TokenKind, TokenState, check_name,
+    AssetKind, MetaWorld, NewApp, NewAsset, NewCode, NewToken, OLDEST_VERSION, Token, TokenKind,
+    TokenState,
 };

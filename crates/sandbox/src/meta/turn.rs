@@ -92,6 +92,11 @@ impl Turn {
                 error.details.headers.extend(wait);
                 Err(error)
             }
+            Misbehaviour::RefuseToken { status } => {
+                let mut error = refusal(190, None, gaps);
+                error.status = status_of(*status);
+                Err(error)
+            }
             Misbehaviour::EchoToken => {
                 let message = format!("Malformed access token {}", presented.text());
                 Err(GraphError::bad_request(190, None, message))
@@ -118,7 +123,7 @@ impl Turn {
                 json_response(StatusCode::OK, &body)
             }
             Err(error) => {
-                outcome.refusal = Some((error.code, error.subcode));
+                outcome.refusal = Some(error.name());
                 error.response(&trace_id)
             }
         };
@@ -149,7 +154,7 @@ impl Turn {
             proof: self.call.presented.proof_seen(),
             test_event_code: self.call.field("test_event_code").map(crate::inspect::cut),
             events: self.call.events.len() as u64,
-            refusal: None,
+            ..Outcome::default()
         }
     }
 }

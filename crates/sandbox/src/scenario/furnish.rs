@@ -3,9 +3,10 @@
 //! Checking and building are the same walk: a world is furnished entry by entry, and what an
 //! entry names must be there by then.
 
+use super::snap::FurnishedSnap;
 use super::{KeyError, Scenario, ScenarioError, Shaped};
+use crate::entry::{EntryError, check_name};
 use crate::inspect::fingerprint;
-use crate::meta::{EntryError, check_name};
 use crate::timeline::StepError;
 use crate::world::World;
 
@@ -16,6 +17,7 @@ pub struct Furnished {
     /// Ids of assets in the order of the file.
     pub assets: Vec<String>,
     pub tokens: Vec<IssuedToken>,
+    pub snap: FurnishedSnap,
 }
 
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub struct IssuedToken {
     /// What is handed out: damaged, if that was asked for.
     pub text: String,
     pub fingerprint: String,
+    /// Of an OAuth token of Snap.
+    pub refresh_token: Option<String>,
 }
 
 /// The world of a scenario that was read, and what was made for it.
@@ -40,6 +44,7 @@ pub fn furnish(scenario: &Scenario, seed: u64) -> Result<(World, Furnished), Sce
         apps: scenario.apps.iter().cloned().map(Some).collect(),
         assets: scenario.assets.iter().cloned().map(Some).collect(),
         tokens: scenario.tokens.iter().cloned().map(Some).collect(),
+        snap: scenario.snap.clone(),
         timeline: scenario.timeline.iter().cloned().map(Some).collect(),
     };
     let mut work = Work::new(seed, &[]);
@@ -59,9 +64,9 @@ pub fn mistakes(shaped: &Shaped, known: &[KeyError]) -> Vec<KeyError> {
     work.errors
 }
 
-struct Work<'a> {
-    world: World,
-    furnished: Furnished,
+pub(super) struct Work<'a> {
+    pub(super) world: World,
+    pub(super) furnished: Furnished,
     errors: Vec<KeyError>,
     /// Mistakes that were found before.
     known: &'a [KeyError],
@@ -80,6 +85,7 @@ impl<'a> Work<'a> {
         self.apps(shaped);
         self.assets(shaped);
         self.tokens(shaped);
+        self.snap(&shaped.snap);
         self.timeline(shaped);
     }
 
@@ -124,7 +130,8 @@ impl<'a> Work<'a> {
             match self.world.meta.add_token(entry.clone(), now) {
                 Ok(text) => {
                     let fingerprint = fingerprint(&text);
-                    self.furnished.tokens.push(IssuedToken { name, text, fingerprint });
+                    let issued = IssuedToken { name, text, fingerprint, refresh_token: None };
+                    self.furnished.tokens.push(issued);
                 }
                 Err(found) => {
                     for EntryError { key, what, is_unknown_name } in found {
@@ -166,16 +173,20 @@ impl<'a> Work<'a> {
     }
 
     /// Whether what this key names may be an entry that could not be read.
-    fn may_be_hidden(&self, key: &str) -> bool {
+    pub(super) fn may_be_hidden(&self, key: &str) -> bool {
         let list = match key.rsplit('.').next().unwrap_or(key) {
             "app" => "apps[",
             "token" | "parent" => "tokens[",
+            "organization" => "organizations[",
             _ => "assets[",
         };
-        self.known.iter().chain(&self.errors).any(|error| error.key.starts_with(list))
+        let names_list = |error: &KeyError| {
+            error.key.strip_prefix("snap.").unwrap_or(&error.key).starts_with(list)
+        };
+        self.known.iter().chain(&self.errors).any(names_list)
     }
 
-    fn say(&mut self, key: String, what: String) {
+    pub(super) fn say(&mut self, key: String, what: String) {
         self.errors.push(KeyError::new(key, what));
     }
 }

@@ -5,6 +5,7 @@
 
 mod furnish;
 mod read;
+mod snap;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub use furnish::{Furnished, IssuedApp, IssuedToken, furnish};
 pub use read::{KeyError, read};
+pub use snap::FurnishedSnap;
+use snap::SnapPart;
 
 use crate::meta::{NewApp, NewAsset, NewToken};
 use crate::timeline::Step;
@@ -23,6 +26,7 @@ pub struct Scenario {
     apps: Vec<NewApp>,
     assets: Vec<NewAsset>,
     tokens: Vec<NewToken>,
+    snap: SnapPart,
     timeline: Vec<Step>,
 }
 
@@ -88,6 +92,7 @@ struct Shaped {
     apps: Vec<Option<NewApp>>,
     assets: Vec<Option<NewAsset>>,
     tokens: Vec<Option<NewToken>>,
+    snap: SnapPart,
     timeline: Vec<Option<Step>>,
 }
 
@@ -98,6 +103,7 @@ impl Scenario {
             apps: read::list(&mut value, "apps", &mut errors),
             assets: read::list(&mut value, "assets", &mut errors),
             tokens: read::list(&mut value, "tokens", &mut errors),
+            snap: snap::part(&mut value, &mut errors),
             timeline: read::list(&mut value, "timeline", &mut errors),
             head: read(value).unwrap_or_else(|found| {
                 errors.extend(found);
@@ -115,6 +121,7 @@ impl Shaped {
             apps: self.apps.into_iter().flatten().collect(),
             assets: self.assets.into_iter().flatten().collect(),
             tokens: self.tokens.into_iter().flatten().collect(),
+            snap: self.snap,
             timeline: self.timeline.into_iter().flatten().collect(),
         }
     }

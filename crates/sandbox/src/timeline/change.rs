@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::meta::TokenState;
+use crate::snap::Habits;
 
 /// A change of the world. Tokens are named by the name they were issued under or by their text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub enum Change {
         token: String,
         asset: String,
     },
-    /// Takes that right away: 100/33 from then on.
+    /// Takes that right away: 100/33 from then on, or what Snap says of an asset of others.
     Unassign {
         token: String,
         asset: String,
@@ -45,6 +46,18 @@ pub enum Change {
         app: u64,
         state: AppState,
     },
+    /// A token of Snap becomes active so many seconds from then, and is refused until that.
+    InactiveFor {
+        token: String,
+        seconds: u64,
+    },
+    /// An asset of Snap belongs to another organization from then on.
+    MoveAsset {
+        asset: String,
+        organization: String,
+    },
+    /// How Snap answers where nobody outside knows how it does. What is not named is as at first.
+    SnapHabits(Habits),
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -79,6 +79,8 @@ pub enum Misbehaviour {
     Miscount,
     /// Fills `messages` of a success.
     Messages { text: String },
+    /// Refuses a token that is sound, in the platform's words and under the given status.
+    RefuseToken { status: u16 },
     /// Repeats the token in the message.
     EchoToken,
     /// Leaves `expires_in` out where a token is issued.

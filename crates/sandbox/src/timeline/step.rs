@@ -158,6 +158,7 @@ impl Misbehaviour {
             Self::Error { status, .. }
             | Self::Html { status }
             | Self::HtmlAfter { status }
+            | Self::RefuseToken { status }
             | Self::Empty { status }
             | Self::Redirect { status, .. } => Some(*status),
             Self::Refuse { status, .. } => *status,

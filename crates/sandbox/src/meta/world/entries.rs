@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    App, Asset, Code, Damage, MAX_ISSUED, MetaWorld, Token, TokenKind, TokenState, strings,
-};
+use super::{App, Asset, Code, MAX_ISSUED, MetaWorld, Token, TokenKind, TokenState, strings};
+use crate::damage::Damage;
+use crate::entry::{EntryError, check_name, check_seconds, seconds, yes};
 use crate::timeline::{AppState, Proof};
 
 /// `[[apps]]`
@@ -94,35 +94,8 @@ pub struct NewCode {
     pub lifetime_s: Option<u64>,
 }
 
-/// What is wrong with an entry, and under which of its keys.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}")]
-pub struct EntryError {
-    pub key: &'static str,
-    pub what: String,
-    /// Whether it names something that does not exist.
-    pub is_unknown_name: bool,
-}
-
-impl EntryError {
-    pub fn new(key: &'static str, what: impl Into<String>) -> Self {
-        Self { key, what: what.into(), is_unknown_name: false }
-    }
-
-    pub fn unknown(key: &'static str, what: impl Into<String>) -> Self {
-        Self { key, what: what.into(), is_unknown_name: true }
-    }
-}
-
-/// Longest lifetime that can be asked for: a hundred years, far from where times overflow.
-const MAX_SECONDS: u64 = 100 * 366 * 86_400;
-
 /// A code lives this long unless something else is asked for.
 const CODE_LIFE_S: u64 = 600;
-
-fn yes() -> bool {
-    true
-}
 
 impl MetaWorld {
     /// Adds an app, or replaces the one of that id; returns its secret.
@@ -330,24 +303,4 @@ impl Token {
     pub fn page_expiry(&self) -> Option<i64> {
         self.expires_at.filter(|_| self.kind == TokenKind::ShortLivedUser)
     }
-}
-
-/// Names become file names.
-pub fn check_name(name: &str, found: &mut Vec<EntryError>) {
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if name.is_empty() || name.len() > 64 || !name.chars().all(is_fine) {
-        let what = format!("expected 1 to 64 letters, digits, - or _, found {name:?}");
-        found.push(EntryError::new("name", what));
-    }
-}
-
-fn check_seconds(key: &'static str, value: Option<u64>, found: &mut Vec<EntryError>) {
-    if value.is_some_and(|value| value > MAX_SECONDS) {
-        found
-            .push(EntryError::new(key, format!("expected at most {MAX_SECONDS}, a hundred years")));
-    }
-}
-
-fn seconds(value: u64) -> i64 {
-    i64::try_from(value.min(MAX_SECONDS)).unwrap_or(i64::MAX)
 }

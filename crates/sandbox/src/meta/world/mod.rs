@@ -3,7 +3,7 @@
 //! * `entries`: what an app, an asset, a token or a code is made from; the scenario file and the
 //!   control API read the same types.
 //! * `kind`, `state`: which kinds of tokens there are, and the ways in which one stops working.
-//! * `strings`: made-up strings of the recorded shapes, and the ways they get damaged.
+//! * `strings`: made-up strings of the recorded shapes.
 
 mod entries;
 mod kind;
@@ -12,11 +12,11 @@ mod strings;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-pub use entries::{AssetKind, EntryError, NewApp, NewAsset, NewCode, NewToken, check_name};
+pub use entries::{AssetKind, NewApp, NewAsset, NewCode, NewToken};
 pub use kind::{LONG_LIVED_USER_S, SIXTY_DAYS_S, TokenKind};
 pub use state::{TokenState, UNREADABLE};
-pub use strings::Damage;
 
+use crate::damage::Damage;
 use crate::random::Random;
 use crate::timeline::{AppState, Change, Proof};
 
@@ -182,6 +182,7 @@ impl MetaWorld {
                 })
             }
             Change::AppState { app, state } => self.with_app(*app, |app| app.state = *state),
+            Change::InactiveFor { .. } | Change::MoveAsset { .. } | Change::SnapHabits(_) => false,
         }
     }
 
@@ -209,6 +210,7 @@ impl MetaWorld {
             Change::Proof { app: id, .. } => app("change.proof.app", id),
             Change::ResetAppSecret { app: id } => app("change.reset_app_secret.app", id),
             Change::AppState { app: id, .. } => app("change.app_state.app", id),
+            Change::InactiveFor { .. } | Change::MoveAsset { .. } | Change::SnapHabits(_) => None,
         }
     }
 
