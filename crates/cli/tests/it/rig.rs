@@ -40,7 +40,10 @@ impl Rig {
         let token = control.issue_token(APP, TokenKind::SystemUser, &[DATASET]);
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("holdfast.toml");
-        let platform = format!("[platforms.meta]\nbase_url = \"{}\"\n", sandbox.base_url());
+        let url = sandbox.base_url();
+        let platform = format!(
+            "[platforms.meta]\nbase_url = \"{url}\"\n[platforms.snap]\nbase_url = \"{url}\"\n"
+        );
         std::fs::write(&config, format!("{platform}{configuration}")).unwrap();
         let mut gateway = ProcessHarness::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
@@ -75,8 +78,13 @@ impl Rig {
     }
 
     pub fn add_credential(&self, name: &str, token: &str) {
+        self.add_credential_of("meta", name, token);
+    }
+
+    pub fn add_credential_of(&self, platform: &str, name: &str, token: &str) {
+        let add = ["--json", "credential", "add", name, "--platform", platform];
         let output = self
-            .command(&["--json", "credential", "add", name, "--token-env", "TEST_TOKEN"])
+            .command(&[&add[..], &["--token-env", "TEST_TOKEN"]].concat())
             .env("TEST_TOKEN", token)
             .output()
             .unwrap();
