@@ -76,6 +76,10 @@ class WhatIsOnlyChecked(unittest.TestCase):
         answer = api().send_test_event(event())
         self.assertEqual(answer.status, "SUCCESS")
 
+    def test_what_is_remembered_of_it(self):
+        self.assertEqual(api().get_test_event_stats(PIXEL).status, "SUCCESS")
+        self.assertEqual(api().get_test_event_logs(PIXEL).status, "SUCCESS")
+
 
 class WhatIsRefused(unittest.TestCase):
     def refused(self, events, status, words, key=INGEST_KEY):

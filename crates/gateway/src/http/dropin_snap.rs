@@ -78,11 +78,7 @@ pub async fn read(
     request: Request,
 ) -> Result<Posted, SnapError> {
     let (head, body) = request.into_parts();
-    let caller = caller(&head, snapshot)?;
-    if !caller.may_ingest() {
-        return Err(SnapError::forbidden());
-    }
-    state.take_turn(&caller).map_err(SnapError::too_many_requests)?;
+    let caller = admitted(state, &head, snapshot)?;
     let mut source = Source::new(&head.headers, body)?;
     match events(state, asset, &mut source).await {
         Ok((parts, keys)) => Ok(Posted { caller, parts, keys }),
@@ -91,6 +87,16 @@ pub async fn read(
             Err(error)
         }
     }
+}
+
+/// A caller that may send, and may do so now.
+pub fn admitted(state: &HttpState, head: &Parts, snapshot: &Snapshot) -> Result<Caller, SnapError> {
+    let caller = caller(head, snapshot)?;
+    if !caller.may_ingest() {
+        return Err(SnapError::forbidden());
+    }
+    state.take_turn(&caller).map_err(SnapError::too_many_requests)?;
+    Ok(caller)
 }
 
 /// Version 3 has the token in the query, version 2 in the header; both are looked at for both.

@@ -1,21 +1,24 @@
 //! `POST /v3/{asset}/events/validate` and `POST /v2/conversion/validate`: Snap checks the events and
-//! counts none of them.
+//! counts none of them. `GET …/logs` and `GET …/stats`: what Snap remembers of such checks.
 //!
 //! Events that Holdfast itself would refuse are answered here. Good ones go to Snap at once, with the
 //! stored token, and Snap's own answer comes back. Nothing is stored.
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use holdfast_model::platform::PlatformId;
 use holdfast_model::wire::HttpResponse;
+use holdfast_platforms::ProbeKind;
 use serde_json::{Value, json};
 
 use super::HttpState;
-use super::dropin_snap::{Posted, read};
+use super::dropin_snap::{Posted, admitted, read};
 use super::error::json as answer;
 use super::snap_answer::{SnapError, Version};
-use crate::ingest::dropin;
+use crate::ingest::dropin::{self, Refused};
+use crate::ingest::{form, targets};
 use crate::services::trial::{self, TrialError};
 
 pub async fn v3(
@@ -28,6 +31,63 @@ pub async fn v3(
 
 pub async fn v2(State(state): State<HttpState>, request: Request) -> Response {
     counted(&state, Version::V2, None, request).await
+}
+
+pub async fn logs_v3(state: State<HttpState>, asset: Path<String>, parts: Parts) -> Response {
+    told(&state, Version::V3, Some(&asset.0), &parts, ProbeKind::Quality).await
+}
+
+pub async fn stats_v3(state: State<HttpState>, asset: Path<String>, parts: Parts) -> Response {
+    told(&state, Version::V3, Some(&asset.0), &parts, ProbeKind::Asset).await
+}
+
+/// Version 2 has the asset in the query.
+pub async fn logs_v2(state: State<HttpState>, parts: Parts) -> Response {
+    told(&state, Version::V2, None, &parts, ProbeKind::Quality).await
+}
+
+pub async fn stats_v2(state: State<HttpState>, parts: Parts) -> Response {
+    told(&state, Version::V2, None, &parts, ProbeKind::Asset).await
+}
+
+/// Both versions have these answers in common.
+async fn told(
+    state: &HttpState,
+    version: Version,
+    asset: Option<&str>,
+    parts: &Parts,
+    kind: ProbeKind,
+) -> Response {
+    let response = match look(state, asset, parts, kind).await {
+        Ok(snaps) => relayed(Version::V3, &snaps),
+        Err(error) => error.response(version),
+    };
+    state.gateway.metrics.requests(response.status().as_u16());
+    response
+}
+
+async fn look(
+    state: &HttpState,
+    asset: Option<&str>,
+    parts: &Parts,
+    kind: ProbeKind,
+) -> Result<HttpResponse, SnapError> {
+    let gateway = &*state.gateway;
+    let snapshot = gateway.snapshot();
+    let caller = admitted(state, parts, &snapshot)?;
+    let in_query = form::query_value(parts.uri.query(), "asset_id");
+    let asset = asset.map_or(in_query.unwrap_or_default().to_string(), str::to_owned);
+    let key = caller.key.as_deref();
+    let aims = targets::of_asset(&[], &snapshot, key, PlatformId::Snap, &asset)?;
+    let aim = aims.into_iter().next().ok_or(Refused::UnknownAsset(asset))?;
+    let destination = &aim.destination;
+    let platform = holdfast_platforms::platform(destination.platform);
+    let platform = platform.ok_or(TrialError::NotOffered(destination.platform));
+    let looked = match platform {
+        Ok(platform) => trial::look(gateway, platform, destination, kind).await,
+        Err(error) => Err(error),
+    };
+    looked.map_err(|error| SnapError::untried(&error))
 }
 
 async fn counted(

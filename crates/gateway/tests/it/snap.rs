@@ -283,6 +283,18 @@ async fn events_are_checked_by_snap_and_counted_by_nobody() {
         (&refused["event"], &refused["errors"]["codes"][0]),
         (&json!(2), &json!("snap.no_identity"))
     );
+    let key = shop.key.expose();
+    for path in [
+        format!("/v3/{PIXEL}/events/validate/stats?access_token={key}"),
+        format!("/v3/{PIXEL}/events/validate/logs?access_token={key}"),
+        format!("/v2/conversion/validate/stats?asset_id={PIXEL}"),
+        format!("/v2/conversion/validate/logs?asset_id={PIXEL}"),
+    ] {
+        let told = shop.harness.call("GET", &path, Some(key), &Value::Null).await.expect(200).body;
+        assert_eq!(told["status"], "SUCCESS", "{path}: {told:#}");
+        let unknown = path.replace(PIXEL, OTHER_PIXEL);
+        shop.harness.call("GET", &unknown, Some(key), &Value::Null).await.expect(404);
+    }
     shop.ear.forbid(&token, PIXEL);
     let refused = shop.harness.call("POST", &path, None, &body).await.expect(401).body;
     assert_eq!(refused["reason"], "Invalid access token", "Snap's own words");
