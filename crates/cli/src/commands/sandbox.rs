@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use holdfast_sandbox::{
-    Furnished, Sandbox as Server, SandboxSettings, Scenario, StartError, Strictness,
+    Furnished, FurnishedSnap, IssuedToken, Sandbox as Server, SandboxSettings, Scenario,
+    StartError, Strictness,
 };
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ pub struct Sandbox {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8378")]
     listen: SocketAddr,
     /// World and timeline of what goes wrong, as docs/sandbox.md describes. Without it: one app,
-    /// one dataset, one token, and nothing goes wrong.
+    /// one dataset and one token of Meta, one pixel and one token of Snap, and nothing goes wrong.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Tokens and coin tosses follow from it. [default: the scenario's, else 1]
@@ -47,6 +48,15 @@ id = "1000000001"
 [[tokens]]
 name = "token"
 assets = ["1000000001"]
+
+[[snap.organizations]]
+id = "organization"
+
+[[snap.assets]]
+id = "00000000-0000-4000-8000-000000000001"
+
+[[snap.tokens]]
+name = "snap-token"
 "#;
 
 const DEFAULT_SEED: u64 = 1;
@@ -96,12 +106,7 @@ fn printed(base_url: &str, made: &Furnished, secrets: &Secrets<'_>) -> anyhow::R
         row["client_token"] = app.client_token.as_str().into();
         apps.push(row);
     }
-    let mut tokens = Vec::new();
-    for token in &made.tokens {
-        let mut row = json!({ "name": token.name, "fingerprint": token.fingerprint });
-        secrets.put(&mut row, "token", &format!("{}.token", token.name), &token.text)?;
-        tokens.push(row);
-    }
+    let tokens = printed_tokens(&made.tokens, secrets)?;
     let mut printed = json!({ "base_url": base_url });
     if let (Some(app), Some(asset), Some(token)) =
         (apps.first(), made.assets.first(), tokens.first())
@@ -120,7 +125,49 @@ fn printed(base_url: &str, made: &Furnished, secrets: &Secrets<'_>) -> anyhow::R
     printed["apps"] = apps.into();
     printed["assets"] = made.assets.clone().into();
     printed["tokens"] = tokens.into();
+    if !made.snap.organizations.is_empty() {
+        printed["snap"] = printed_snap(&made.snap, secrets)?;
+    }
     Ok(printed)
+}
+
+/// Likewise: the first pixel or app and the first token, then all.
+fn printed_snap(made: &FurnishedSnap, secrets: &Secrets<'_>) -> anyhow::Result<Value> {
+    let mut organizations = Vec::new();
+    for organization in &made.organizations {
+        let id = &organization.id;
+        let mut row = json!({ "id": id, "client_id": organization.client_id });
+        let file = format!("organization-{id}.secret");
+        secrets.put(&mut row, "client_secret", &file, &organization.client_secret)?;
+        organizations.push(row);
+    }
+    let tokens = printed_tokens(&made.tokens, secrets)?;
+    let mut printed = json!({});
+    if let (Some(asset), Some(token)) = (made.assets.first(), tokens.first()) {
+        printed["asset"] = asset.as_str().into();
+        for key in ["token", "token_file"] {
+            if !token[key].is_null() {
+                printed[key] = token[key].clone();
+            }
+        }
+    }
+    printed["organizations"] = organizations.into();
+    printed["assets"] = made.assets.clone().into();
+    printed["tokens"] = tokens.into();
+    Ok(printed)
+}
+
+fn printed_tokens(made: &[IssuedToken], secrets: &Secrets<'_>) -> anyhow::Result<Vec<Value>> {
+    let mut rows = Vec::new();
+    for token in made {
+        let mut row = json!({ "name": token.name, "fingerprint": token.fingerprint });
+        secrets.put(&mut row, "token", &format!("{}.token", token.name), &token.text)?;
+        if let Some(text) = &token.refresh_token {
+            secrets.put(&mut row, "refresh_token", &format!("{}.refresh", token.name), text)?;
+        }
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 /// Where secrets go: into what is printed, or into files.

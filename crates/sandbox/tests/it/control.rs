@@ -66,9 +66,47 @@ fn the_example_of_the_documentation_is_a_scenario() {
     let example = examples[0].split("```").next().unwrap();
     Scenario::parse(example).unwrap_or_else(|error| panic!("{error}"));
     for route in [
-        "state", "apps", "assets", "tokens", "codes", "timeline", "clock", "events", "requests",
+        "state",
+        "apps",
+        "assets",
+        "tokens",
+        "tokens/damaged",
+        "codes",
+        "timeline",
+        "timeline/{id}",
+        "clock",
+        "events",
+        "requests",
         "reset",
+        "snap/organizations",
+        "snap/assets",
+        "snap/tokens",
+        "snap/codes",
+        "snap/habits",
     ] {
-        assert!(page.contains(&format!("/_sandbox/{route}")), "{route} is not in the page");
+        let written = format!("/_sandbox/{route}");
+        let is_there = page.split(['`', ' ', '?']).any(|word| word == written);
+        assert!(is_there, "{route} is not in the page");
+    }
+}
+
+/// The words are asked of the sandbox itself: whoever adds one describes it.
+#[tokio::test]
+async fn every_word_of_a_step_and_every_habit_is_in_the_documentation() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sandbox.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rig = Rig::start().await;
+    for (path, body, least) in [
+        ("/_sandbox/timeline", json!({ "misbehave": "dance" }), 20),
+        ("/_sandbox/timeline", json!({ "change": { "dance": {} } }), 10),
+        ("/_sandbox/snap/habits", json!({ "dance": true }), 7),
+    ] {
+        let (_, answer) = rig.control_post(path, body.clone()).await;
+        let told = answer["error"]["mistakes"][0]["what"].as_str().unwrap().to_owned();
+        let words: Vec<&str> = told.split('`').skip(3).step_by(2).collect();
+        assert!(words.len() >= least, "{told}");
+        for word in words {
+            assert!(page.contains(&format!("`{word}`")), "{word} of {body} is not in the page");
+        }
     }
 }

@@ -6,4 +6,5 @@ mod events;
 mod misbehaviours;
 mod refusals;
 mod rig;
+mod snap;
 mod tokens;
