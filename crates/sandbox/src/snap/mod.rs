@@ -7,7 +7,7 @@
 //!
 //! * `world`: what Snap knows. `caller`: who asks, and whether that is allowed.
 //! * `send`, `order`: deliveries of version 3 and 2 and their test twins. `validate`: what is
-//!   refused. `tests`: the log of test events, and the statistics.
+//!   refused. `test_events`: their log, and the statistics.
 //! * `oauth`, `ads`: where OAuth tokens come from, and whom one belongs to.
 //! * `turn`: one request and its answer. `answer`: Snap's words.
 //! * `control`, `setup`: furnishing the world, over HTTP and from inside the process.
@@ -21,7 +21,7 @@ mod order;
 mod routes;
 mod send;
 mod setup;
-mod tests;
+mod test_events;
 mod turn;
 mod validate;
 mod world;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::answer::json_response;
 use super::turn::MAX_BODY_BYTES;
-use super::{ads, oauth, send, tests};
+use super::{ads, oauth, send, test_events};
 use crate::handle::SandboxHandle;
 use crate::timeline::{Endpoint, Target};
 
@@ -23,12 +23,12 @@ pub fn router() -> Router<SandboxHandle> {
     Router::new()
         .route("/v3/{asset}/events", post(send::events))
         .route("/v3/{asset}/events/validate", post(send::validate))
-        .route("/v3/{asset}/events/validate/logs", get(tests::logs))
-        .route("/v3/{asset}/events/validate/stats", get(tests::stats))
+        .route("/v3/{asset}/events/validate/logs", get(test_events::logs))
+        .route("/v3/{asset}/events/validate/stats", get(test_events::stats))
         .route("/v2/conversion", post(send::conversion))
         .route("/v2/conversion/validate", post(send::conversion_validate))
-        .route("/v2/conversion/validate/logs", get(tests::conversion_logs))
-        .route("/v2/conversion/validate/stats", get(tests::conversion_stats))
+        .route("/v2/conversion/validate/logs", get(test_events::conversion_logs))
+        .route("/v2/conversion/validate/stats", get(test_events::conversion_stats))
         .route("/login/oauth2/authorize", get(oauth::authorize))
         .route("/login/oauth2/access_token", post(oauth::access_token))
         .route("/accounts/oauth2/auth", get(oauth::authorize))
@@ -66,7 +66,7 @@ async fn unknown_path() -> Response {
 }
 
 #[cfg(test)]
-mod path_tests {
+mod tests {
     use super::*;
 
     #[test]

@@ -154,7 +154,7 @@ fn count_live(
 fn log_tests(world: &mut World, order: &Order, checked: &[Checked], now: i64) {
     let Some(asset) = world.snap.assets.get_mut(&order.asset) else { return };
     for (event, checked) in order.events.iter().zip(checked) {
-        let shown = super::tests::shown(order, asset.kind, event, &checked.findings);
+        let shown = super::test_events::shown(order, asset.kind, event, &checked.findings);
         asset.activity.add_test(TestEvent { at_s: now, shown });
     }
 }

@@ -236,17 +236,15 @@ fn check_token(entry: &NewSnapToken, mistakes: &mut Vec<EntryError>) {
     ] {
         check_seconds(key, value, mistakes);
     }
-    let of_the_other = match entry.kind {
-        SnapTokenKind::Static => [
-            ("lifetime_s", entry.lifetime_s.is_some(), "a static token does not expire"),
-            ("scopes", entry.scopes.is_some(), "a static token has no scopes"),
-        ],
-        SnapTokenKind::Oauth => {
-            let is_staging = entry.environment == Environment::Staging;
-            [("environment", is_staging, "only a static token has an environment"), ("", false, "")]
+    let is_static = entry.kind == SnapTokenKind::Static;
+    let is_staging = entry.environment == Environment::Staging;
+    for (key, is_misplaced, what) in [
+        ("lifetime_s", is_static && entry.lifetime_s.is_some(), "a static token does not expire"),
+        ("scopes", is_static && entry.scopes.is_some(), "a static token has no scopes"),
+        ("environment", !is_static && is_staging, "only a static token has an environment"),
+    ] {
+        if is_misplaced {
+            mistakes.push(EntryError::new(key, what));
         }
-    };
-    for (key, _, what) in of_the_other.iter().filter(|(_, is_given, _)| *is_given) {
-        mistakes.push(EntryError::new(key, *what));
     }
 }
