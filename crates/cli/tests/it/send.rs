@@ -126,7 +126,6 @@ async fn a_file_arrives_once_whoever_is_killed() {
     let mut child = import.start();
     import.wait_for(rows / 2, &mut child);
     rig.gateway.kill().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
     rig.restart();
     let import = Import { rig: &rig, file: &file, mapping: &mapping };
     import.wait_for(rows * 9 / 10, &mut child);
