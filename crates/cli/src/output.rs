@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::exit;
 
+/// Columns of the terminals that are written for.
+const WIDTH: usize = 80;
+
 /// Where a command's result goes.
 pub struct Output {
     pub json: bool,
@@ -20,6 +23,21 @@ impl Output {
     pub fn line(&self, text: impl AsRef<str>) {
         // A reader that went away (`holdfast … | head`) is no failure of the command.
         let _ = writeln!(std::io::stdout().lock(), "{}", text.as_ref());
+    }
+
+    /// One of several lines that belong together: what it is about, and what is said of it.
+    pub fn field(&self, name: &str, text: &str) {
+        self.hanging(&format!("  {name:<11}"), text);
+    }
+
+    /// A sentence that may need more than one line; the others are indented like the text of the
+    /// first.
+    pub fn hanging(&self, first: &str, text: &str) {
+        let indent = first.chars().count();
+        for (at, line) in wrap(text, WIDTH - indent).iter().enumerate() {
+            let before = if at == 0 { first.to_owned() } else { " ".repeat(indent) };
+            self.line(format!("{before}{line}"));
+        }
     }
 
     /// A remark for people; never data.
@@ -44,6 +62,24 @@ impl Output {
             self.line(line);
         }
     }
+}
+
+/// Breaks at spaces.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > width
+        {
+            lines.push(String::new());
+        }
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() {
+            lines[last].push(' ');
+        }
+        lines[last].push_str(word);
+    }
+    lines
 }
 
 /// Columns as wide as their widest cell, two spaces between them. Ids go last, so that nothing
@@ -114,5 +150,11 @@ mod tests {
         table.row(vec!["long name".to_owned(), "1".to_owned()]);
         table.row(vec!["x".to_owned(), "22".to_owned()]);
         assert_eq!(table.lines(), ["NAME       ID", "long name  1", "x          22"]);
+    }
+
+    #[test]
+    fn lines_break_at_spaces() {
+        assert_eq!(wrap("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(wrap("", 5), [""]);
     }
 }

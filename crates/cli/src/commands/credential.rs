@@ -92,11 +92,11 @@ fn tell_outcome(outcome: &Value, output: &Output) -> anyhow::Result<()> {
             version["length"]
         ));
         for sentence in outcome["lint"].as_array().into_iter().flatten() {
-            output.line(format!("  Form    {}", text(sentence)));
+            output.hanging("  Form    ", &text(sentence));
         }
         probes(outcome, output);
         let verdict = if outcome["activated"] == true { "Active." } else { "Not active." };
-        output.line(format!("  {verdict} {}", text(&outcome["because"])));
+        output.hanging(&format!("  {verdict} "), &text(&outcome["because"]));
         if let Some(lifted @ 1..) = outcome["holds_lifted"].as_u64() {
             output.line(format!(
                 "  {lifted} hold(s) lifted; what waited behind them is being delivered."
@@ -206,11 +206,8 @@ fn expiry(value: &Value) -> String {
 pub fn probes(outcome: &Value, output: &Output) {
     for probe in outcome["probes"].as_array().into_iter().flatten() {
         let says = probe["says"].as_str().map(|says| format!(": {says}")).unwrap_or_default();
-        output.line(format!(
-            "  Probe   {} on {}: {}{says}",
-            text(&probe["probe"]),
-            text(&probe["destination"]),
-            text(&probe["answer"])
-        ));
+        let (kind, on) = (text(&probe["probe"]), text(&probe["destination"]));
+        let said = format!("{kind} on {on}: {}{says}", text(&probe["answer"]));
+        output.hanging("  Probe   ", &said);
     }
 }

@@ -76,7 +76,7 @@ pub fn show(hold: &Value, now: i64, output: &Output) {
     let since = humanize_seconds(now - opened_ms / 1000);
     let state = if hold["lifted"].is_object() { "Lifted" } else { "Held" };
     output.line(format!("{state} for {since}: {}", text(&fault["name"])));
-    output.line(format!("  What       {}", text(&fault["summary"])));
+    output.field("What", &text(&fault["summary"]));
     let code = match (&fault["code"]["code"], &fault["code"]["subcode"]) {
         (Value::Null, _) => None,
         (code, Value::Null) => Some(code.to_string()),
@@ -85,27 +85,26 @@ pub fn show(hold: &Value, now: i64, output: &Output) {
     let says = fault["platform_message"].as_str().unwrap_or_default();
     if !says.is_empty() {
         let code = code.map(|code| format!("{code} ")).unwrap_or_default();
-        output.line(format!("  Said       {code}{says}"));
+        output.field("Said", &format!("{code}{says}"));
     }
-    output.line(format!("  Evidence   probe: {}", text(&hold["confirmation"])));
+    output.field("Evidence", &format!("probe: {}", text(&hold["confirmation"])));
     if let Some(scope) = hold["scope"].as_object() {
         let scope: Vec<String> = scope
             .iter()
             .map(|(kind, value)| format!("{kind}={}", value.as_str().unwrap_or_default()))
             .collect();
-        output.line(format!("  Covers     {}", scope.join(", ")));
+        output.field("Covers", &scope.join(", "));
     }
     if hold["waiting"].is_number() {
-        output.line(format!(
-            "  Waiting    {} items; first deadline {}",
-            number(&hold["waiting"]),
-            deadline(&hold["first_deadline"], now)
-        ));
+        let items = if hold["waiting"] == 1 { "item" } else { "items" };
+        let waiting = number(&hold["waiting"]);
+        let first = deadline(&hold["first_deadline"], now);
+        output.field("Waiting", &format!("{waiting} {items}; first deadline {first}"));
     }
-    output.line(format!("  Do         {}", text(&fault["remedy"])));
+    output.field("Do", &text(&fault["remedy"]));
     if let Some(lifted) = hold["lifted"].as_object() {
         let at = UnixMillis(lifted["at"].as_i64().unwrap_or_default());
-        output.line(format!("  Lifted     {at}: {}", text(&lifted["reason"])));
+        output.field("Lifted", &format!("{at}: {}", text(&lifted["reason"])));
     }
-    output.line(format!("  Hold       {}", text(&hold["id"])));
+    output.field("Hold", &text(&hold["id"]));
 }

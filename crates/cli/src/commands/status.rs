@@ -37,7 +37,8 @@ fn show(status: &Value, output: &Output) {
     let ledger = &status["ledger"];
     let terms: Vec<String> =
         STATES.iter().map(|state| format!("{} {state}", number(&ledger[state]))).collect();
-    output.line(format!("{} accepted = {}", number(&ledger["accepted"]), terms.join(" + ")));
+    let accepted = format!("{} accepted = ", number(&ledger["accepted"]));
+    output.hanging(&accepted, &terms.join(" + "));
     if status["clock_trusted"] == false {
         output.line("The wall clock disagrees with the platforms' clocks: nothing expires until it is right.");
     }

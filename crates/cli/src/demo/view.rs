@@ -8,7 +8,7 @@ use holdfast_gateway::services::status::{DestinationStatus, Status};
 use holdfast_model::time::humanize_seconds;
 
 use super::stage::Stage;
-use crate::output::grouped;
+use crate::output::{grouped, wrap};
 
 /// Between two drawings.
 pub const FRAME: Duration = Duration::from_millis(100);
@@ -134,33 +134,4 @@ fn row(destination: &DestinationStatus) -> String {
         grouped(waiting),
         grouped(ledger.rejected)
     )
-}
-
-/// Breaks at spaces.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let last = lines.len() - 1;
-        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > width
-        {
-            lines.push(String::new());
-        }
-        let last = lines.len() - 1;
-        if !lines[last].is_empty() {
-            lines[last].push(' ');
-        }
-        lines[last].push_str(word);
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_at_spaces() {
-        assert_eq!(wrap("aa bb cc", 5), ["aa bb", "cc"]);
-        assert_eq!(wrap("", 5), [""]);
-    }
 }
