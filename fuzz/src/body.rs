@@ -33,6 +33,7 @@ pub fn check(data: &[u8]) {
     };
     for event in events {
         admission::check(&event, &settings, NOW);
+        admission::check_snap(&event, NOW);
     }
 }
 

@@ -43,6 +43,34 @@ pub fn check(data: &[u8]) {
     judged(meta, &response, items, token.as_deref());
     probed(meta, &response, token.as_deref());
     unanswered(meta, &response);
+    judged_by_snap(&response, items, token.as_deref());
+}
+
+/// What holds for any platform's judge.
+fn judged_by_snap(response: &HttpResponse, count: usize, token: Option<&str>) {
+    let snap = platform(PlatformId::Snap).expect("Snap is there");
+    let fragments: Vec<&[u8]> = (0..count).map(made::fragment).collect();
+    let items: Vec<ItemMeta> = (0..count).map(item).collect();
+    let view = BatchView { items: &items, fragments: &fragments, now: NOW };
+    let judgement = snap.judge(response, &view);
+    assert_eq!(judgement, snap.judge(response, &view), "the same answer means the same");
+    let named: BTreeSet<u32> = judgement.named.iter().map(|(at, _)| *at).collect();
+    assert_eq!(named.len(), judgement.named.len(), "an item was named twice");
+    assert!(named.iter().all(|at| (*at as usize) < count), "named {named:?} of {count}");
+    let has_next = judgement.hold.is_some()
+        || judgement.retry.is_some()
+        || judgement.unlocated.is_some()
+        || !named.is_empty();
+    let is_settled = matches!(judgement.unnamed, ItemVerdict::Accepted | ItemVerdict::Refused(_));
+    assert!(has_next || is_settled, "left without a next step: {judgement:?}");
+    words(&judgement);
+    let is_silence = response.status >= 500 || response.status == 408 || response.status == 429;
+    let is_dead =
+        judgement.hold.as_ref().is_some_and(|fault| fault.class == FaultClass::Credential);
+    assert!(!(is_silence && is_dead), "silence is not a verdict: {judgement:?}");
+    if let Some(token) = token {
+        assert_no_piece(token, &format!("{judgement:?}"), "the judgement");
+    }
 }
 
 fn judged(meta: &dyn Platform, response: &HttpResponse, count: usize, token: Option<&str>) {
@@ -139,9 +167,9 @@ fn holds(meta: &dyn Platform, judgement: &Judgement, body: &[u8]) {
     assert!(!(80_000..=80_014).contains(&code), "a throttle opens no hold");
 }
 
-/// Meta's words are kept, cut.
+/// Meta's words are kept, cut. Before Snap's there is the status, the only number that it gives.
 fn words(judgement: &Judgement) {
-    const MOST: usize = 501;
+    const MOST: usize = 501 + "HTTP 400: ".len();
     assert!(judgement.warnings.len() <= 5);
     assert!(judgement.warnings.iter().all(|words| words.chars().count() <= MOST));
     assert!(judgement.trace_id.as_ref().is_none_or(|id| id.chars().count() <= 101));

@@ -58,6 +58,24 @@ pub fn check(raw: &[u8], settings: &DestinationSettings, now: UnixSeconds) {
     }
 }
 
+/// The same for Snap, whose fields and hashes have tests of their own: what holds for a fragment of
+/// any platform.
+pub fn check_snap(raw: &[u8], now: UnixSeconds) {
+    let snap = platform(PlatformId::Snap).expect("Snap is there");
+    let (settings, group) = (DestinationSettings::default(), BatchGroup::default());
+    let cx =
+        AdmitContext { settings: &settings, now, fallback_event_id: FALLBACK_ID, group: &group };
+    match snap.admit(raw, &cx) {
+        Ok(admitted) => {
+            let fragment = strict_json::parse(&admitted.fragment).expect("strict JSON");
+            assert!(fragment["event_id"].as_str().is_some_and(|id| !id.is_empty()), "{fragment}");
+            let again = snap.admit(&admitted.fragment, &cx).map(|again| text(&again.fragment));
+            assert_eq!(again, Ok(text(&admitted.fragment)), "sent in again, it stays as it is");
+        }
+        Err(rejection) => refused(raw, &rejection, snap),
+    }
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
