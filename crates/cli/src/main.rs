@@ -10,6 +10,7 @@ mod exit;
 mod output;
 mod secret_input;
 mod send;
+mod when;
 
 use std::process::ExitCode;
 

@@ -20,6 +20,19 @@ pub enum LedgerState {
     Expired,
 }
 
+impl LedgerState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Held => "held",
+            Self::Unknown => "unknown",
+            Self::Delivered => "delivered",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// Counts of items by state. Held items are counted by the outbox as queued; whoever knows the
 /// open holds moves them over with [`LedgerCounts::hold_queued`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,6 +35,16 @@ pub(crate) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Stora
     Ok(connection)
 }
 
+/// Another connection to a file that [`open`] opened, which cannot change it.
+pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StorageError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(|cause| failed("open the database", path, &cause))?;
+    let configured = connection.busy_timeout(BUSY_TIMEOUT);
+    configured.map_err(|cause| failed("configure the database", path, &cause))?;
+    Ok(connection)
+}
+
 /// Creates the file readable by its owner alone; SQLite gives its companions the same mode. An
 /// existing file keeps its mode, which may be an operator's choice.
 fn create_private(path: &Path) -> std::io::Result<()> {

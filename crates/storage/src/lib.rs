@@ -5,8 +5,10 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod dead_letters;
 mod outbox;
 mod registry;
 
+pub use dead_letters::*;
 pub use outbox::*;
 pub use registry::*;

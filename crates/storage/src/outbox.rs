@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use holdfast_model::credential::SignedWith;
 use holdfast_model::fault::Fault;
-use holdfast_model::id::{BatchId, DestinationId, HoldId, ItemId, LaneId, Seq};
+use holdfast_model::id::{BatchId, HoldId, ItemId, LaneId, Seq};
 use holdfast_model::item::{Admitted, BatchGroup, LeasedItem};
 use holdfast_model::ledger::{LedgerCounts, LedgerState};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use serde::{Deserialize, Serialize};
+
+use crate::{DeadLetter, DeadLetterFilter, DeadLetterPage, LetterCount, PutBack};
 
 /// Every call may be given up while it is under way: what was begun is then finished or undone, and
 /// items that were handed out but not taken come back.
@@ -82,22 +84,47 @@ pub trait Outbox: Send + Sync + 'static {
     /// Where an item is, as far as the outbox and its terminal rows know.
     async fn find(&self, item: ItemId) -> Result<Option<FoundItem>, StorageError>;
 
-    async fn dead_letters(
+    /// A page of dead letters and expired items, or of unknown ones. Those that were replaced by a
+    /// correction are not among them.
+    async fn dead_letters(&self, page: &DeadLetterPage) -> Result<Vec<DeadLetter>, StorageError>;
+
+    /// The letters that the filter names, counted by lane, state and fault; `now` tells which of
+    /// them are too old.
+    async fn count_dead_letters(
         &self,
         filter: &DeadLetterFilter,
-    ) -> Result<Vec<DeadLetter>, StorageError>;
+        now: UnixSeconds,
+    ) -> Result<Vec<LetterCount>, StorageError>;
 
-    /// One dead letter or expired item with its fragment.
+    /// One dead letter, expired or unknown item with its fragment.
     async fn dead_letter(&self, item: ItemId) -> Result<Option<DeadLetter>, StorageError>;
 
     /// Puts dead letters and expired items back into their lanes, once each: the terminal row and
-    /// the new queue entry change together. They take room as new items do, so there may be none for
-    /// some of them. Unknown items are left alone: they may have arrived. `expires_at` of the item stays what it was unless a
-    /// new one is given. Returns those put back.
-    async fn replay(&self, items: &[ItemId], at: UnixMillis) -> Result<Vec<ItemId>, StorageError>;
+    /// the new queue entry change together. They take room as new items do. Unknown items are left
+    /// alone: they may have arrived. So are those that were replaced. `expires_at` stays what it
+    /// was; what is past it at `at` stays where it is.
+    async fn replay(&self, items: &[ItemId], at: UnixMillis) -> Result<PutBack, StorageError>;
 
-    /// Items in `unknown`, oldest first.
-    async fn unknown_items(&self, lane: LaneId, limit: u32) -> Result<Vec<Seq>, StorageError>;
+    /// Somebody decided that these unknown items did not arrive: puts them back like a replay.
+    /// Others are left alone.
+    async fn resend_unknown(
+        &self,
+        items: &[ItemId],
+        at: UnixMillis,
+    ) -> Result<PutBack, StorageError>;
+
+    /// Somebody decided that these unknown items did arrive: they are delivered from now on.
+    /// Others are left alone. Returns those that were moved.
+    async fn confirm_delivered(&self, items: &[ItemId]) -> Result<Vec<ItemId>, StorageError>;
+
+    /// Accepts an item that is the correction of a dead letter or an expired item. The letter stays
+    /// in its state and names the new item, which names it as its origin; both happen or neither.
+    /// A letter is replaced once.
+    async fn replace(&self, letter: ItemId, by: NewItem, at: UnixMillis)
+    -> Result<(), AppendError>;
+
+    /// The letter that this item is a correction of, as long as that is kept.
+    async fn origin(&self, item: ItemId) -> Result<Option<ItemId>, StorageError>;
 
     /// Flushes what is buffered (acknowledgements, checkpoint) and stops background work.
     async fn close(&self) -> Result<(), StorageError>;
@@ -268,31 +295,4 @@ pub struct FoundItem {
     pub item_id: ItemId,
     pub lane: LaneId,
     pub state: LedgerState,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct DeadLetterFilter {
-    pub lane: Option<LaneId>,
-    pub fault: Option<String>,
-    /// `Rejected` or `Expired`; both if `None`.
-    pub state: Option<LedgerState>,
-    /// Only items after this one, in order of id: for paging.
-    pub after: Option<ItemId>,
-    pub limit: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    pub item_id: ItemId,
-    pub lane: LaneId,
-    pub destination: Option<DestinationId>,
-    pub event_id: String,
-    pub state: LedgerState,
-    /// Of an expired item: its summary names the hold, its remedy is the reason's hint.
-    pub fault: Fault,
-    pub at: UnixMillis,
-    pub admitted_at: UnixMillis,
-    pub expires_at: UnixSeconds,
-    /// Only filled when one dead letter is asked for.
-    pub fragment: Option<Vec<u8>>,
 }

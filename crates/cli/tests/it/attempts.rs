@@ -95,4 +95,12 @@ async fn a_lost_answer_is_not_forgotten_by_a_restart_and_a_long_hold() {
     assert_eq!(status["lost"], 0);
     let platform = rig.sandbox.handle().state().total;
     assert_eq!(platform.received, received, "nothing was sent again");
+    // Somebody looked into the platform's own counts, and says so.
+    let resolve = ["--json", "dead-letter", "resolve", "--all", "--as", "delivered"];
+    assert_eq!(rig.holdfast(&resolve)["moved"], EVENTS);
+    assert_eq!(rig.holdfast(&resolve)["moved"], 0);
+    let status = rig.status();
+    assert_eq!(status["ledger"]["delivered"], EVENTS, "{}", status["ledger"]);
+    assert_eq!(status["ledger"]["unknown"], 0);
+    assert_eq!(status["lost"], 0);
 }

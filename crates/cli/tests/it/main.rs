@@ -4,6 +4,7 @@
 
 mod attempts;
 mod commands;
+mod dead_letters;
 mod death;
 mod demo;
 mod kill;

@@ -18,7 +18,8 @@ pub async fn commit(
     appended.map_err(|error| refused(gateway, error))
 }
 
-fn refused(gateway: &Gateway, error: AppendError) -> IngestError {
+/// What a caller hears of it.
+pub fn refused(gateway: &Gateway, error: AppendError) -> IngestError {
     match error {
         AppendError::QuotaExceeded { lane, used_bytes, quota_bytes } => {
             let snapshot = gateway.snapshot();

@@ -1,6 +1,7 @@
 //! The gateway over real HTTP: a whole one is started for each test, in a directory of its own.
 
 mod authorization;
+mod dead_letters;
 mod dropin;
 mod dropin_shapes;
 mod ear;

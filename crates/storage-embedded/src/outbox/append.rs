@@ -4,25 +4,43 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
-use holdfast_model::id::{ItemId, LaneId, Seq};
-use holdfast_model::item::BatchGroup;
+use holdfast_model::id::{LaneId, Seq};
 use holdfast_model::time::UnixMillis;
 use holdfast_storage::{AppendError, Appended, Commit, NewItem, Remembered, StorageError};
 use tokio::sync::oneshot;
 
 use super::cipher::{Cipher, item_aad};
 use super::committer::{Job, Jobs, Purpose, most_of_a_commit};
-use super::frame::{FRAME_HEAD, ItemHead, Kind, read_item, write_item};
+use super::frame::{FRAME_HEAD, ItemHead, Kind, write_item};
 use super::index::Lanes;
-use super::shared::{Shared, poisoned};
-use super::terminal::{self, LeftItem};
-use super::{remember, settle};
+use super::remember;
+use super::shared::Shared;
 
 pub async fn append(
     shared: &Arc<Shared>,
-    jobs: &SyncSender<Job>,
+    jobs: &Jobs,
     commit: Commit,
 ) -> Result<Appended, AppendError> {
+    // The sender is not kept while this waits: the committer ends when all senders are gone.
+    let begun = begin(shared, &jobs.sender()?, commit)?;
+    match begun {
+        Begun::Repeated(remembered) => Ok(Appended::Repeated(remembered)),
+        Begun::Waits(answer) => answer.await.unwrap_or(Err(StorageError::Closed.into())),
+    }
+}
+
+pub type Answer = oneshot::Receiver<Result<Appended, AppendError>>;
+
+enum Begun {
+    Waits(Answer),
+    Repeated(Remembered),
+}
+
+fn begin(
+    shared: &Arc<Shared>,
+    jobs: &SyncSender<Job>,
+    commit: Commit,
+) -> Result<Begun, AppendError> {
     let mut payload = Vec::with_capacity(payload_size(&commit));
     let key = remember::write_prefix(
         &mut payload,
@@ -47,12 +65,12 @@ pub async fn append(
     let room = match Reservation::take(shared, bytes_by_lane) {
         Ok(room) => room,
         // A repetition needs no room.
-        Err(full) => return repetition(shared, key)?.map(Appended::Repeated).ok_or(full),
+        Err(full) => return repetition(shared, key)?.map(Begun::Repeated).ok_or(full),
     };
     let (done, wait) = oneshot::channel();
     let job = Job { kind: Kind::Items, payload, purpose: Purpose::New { key, room }, done };
     match jobs.try_send(job) {
-        Ok(()) => wait.await.unwrap_or(Err(StorageError::Closed.into())),
+        Ok(()) => Ok(Begun::Waits(wait)),
         Err(TrySendError::Full(_)) => Err(AppendError::Overloaded),
         Err(TrySendError::Disconnected(_)) => Err(StorageError::Closed.into()),
     }
@@ -116,7 +134,7 @@ pub struct Reservation {
 
 impl Reservation {
     /// All lanes or none.
-    fn take(
+    pub fn take(
         shared: &Arc<Shared>,
         bytes_by_lane: HashMap<LaneId, u64>,
     ) -> Result<Self, AppendError> {
@@ -152,86 +170,6 @@ impl Drop for Reservation {
     }
 }
 
-/// Marks the rows, writes the items into the log, erases the rows. A crash in between is finished
-/// by recovery, which looks whether the log has the items.
-pub async fn replay(
-    shared: &Arc<Shared>,
-    jobs: Arc<Jobs>,
-    items: Vec<ItemId>,
-    at: UnixMillis,
-) -> Result<Vec<ItemId>, StorageError> {
-    if shared.is_poisoned() {
-        return Err(poisoned());
-    }
-    let shared = shared.clone();
-    // Finished even if the caller goes away: a marked row is neither a dead letter nor an item.
-    detached(async move {
-        let marked = shared.terminal.run(move |db| terminal::begin_replay(db, &items)).await?;
-        let mut replayed = Vec::new();
-        let mut failed = Ok(());
-        for part in parts(&marked, shared.settings.segment_bytes) {
-            let ids: Vec<ItemId> = part.iter().map(|item| item.item_id).collect();
-            if failed.is_ok() {
-                failed = replay_part(&shared, &jobs, part, at).await;
-            }
-            if failed.is_ok() {
-                replayed.extend(ids);
-            } else if !shared.is_poisoned() {
-                shared.terminal.end_replay(ids, false)?;
-            }
-            // If the log failed, nobody knows whether it has the items; the next start will see.
-        }
-        if replayed.is_empty() { failed.map(|()| replayed) } else { Ok(replayed) }
-    })
-    .await
-}
-
-async fn replay_part(
-    shared: &Shared,
-    jobs: &Jobs,
-    part: &[LeftItem],
-    at: UnixMillis,
-) -> Result<(), StorageError> {
-    let payload = put_back(shared, part, at).await?;
-    let left = part.iter().map(|item| item.state).collect();
-    // The sender is not kept while this waits: the committer ends when all senders are gone.
-    let answer = hand_over(&jobs.sender()?, Kind::Moved, payload, Purpose::PutBack { left })?;
-    written(answer).await?;
-    shared.terminal.end_replay(part.iter().map(|item| item.item_id).collect(), true)
-}
-
-/// Parts that fit into a segment, each with room for what encryption under another key adds.
-fn parts(items: &[LeftItem], segment_bytes: u64) -> impl Iterator<Item = &[LeftItem]> {
-    let mut rest = items;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |item: &&LeftItem| {
-            bytes += item.record.len() as u64;
-            bytes <= segment_bytes / 4
-        };
-        let length = rest.iter().take_while(fits).count().max(1).min(rest.len());
-        let (part, after) = rest.split_at(length);
-        rest = after;
-        (!part.is_empty()).then_some(part)
-    })
-}
-
-async fn put_back(
-    shared: &Shared,
-    items: &[LeftItem],
-    at: UnixMillis,
-) -> Result<Vec<u8>, StorageError> {
-    let mut payload = Vec::new();
-    for item in items {
-        let (record, _) = read_item(&item.record).ok_or_else(settle::damaged_record)?;
-        let mut content = settle::content_of(shared, item).await?;
-        let nonce = shared.cipher.seal(&item_aad(item.item_id, item.lane), &mut content)?;
-        let head = ItemHead { nonce, admitted_at: at, not_before: None, ..record.head };
-        write_item(&mut payload, &head, &BatchGroup(record.group.to_owned()), &content);
-    }
-    Ok(payload)
-}
-
 pub async fn submit(
     jobs: &SyncSender<Job>,
     kind: Kind,
@@ -241,9 +179,7 @@ pub async fn submit(
     written(hand_over(jobs, kind, payload, purpose)?).await
 }
 
-type Answer = oneshot::Receiver<Result<Appended, AppendError>>;
-
-fn hand_over(
+pub fn hand_over(
     jobs: &SyncSender<Job>,
     kind: Kind,
     payload: Vec<u8>,

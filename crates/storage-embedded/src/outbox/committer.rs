@@ -66,8 +66,8 @@ pub enum Purpose {
     New { key: Option<KeyHash>, room: Reservation },
     /// Copies of waiting items, with the place each was copied from.
     Relocate { from: Vec<Place> },
-    /// Items that had left the queue, with the state that each was in.
-    PutBack { left: Vec<LedgerState> },
+    /// Items that had left the queue, with the state that each was in, and their room.
+    PutBack { left: Vec<LedgerState>, room: Reservation },
     /// Which items may have arrived from now on.
     Mark { lane: LaneId, items: SeqRuns },
     /// Copies of remembered requests, with the segment they were in.
@@ -293,7 +293,8 @@ impl Shared {
             let mut segments = self.segments();
             let mut woken = BTreeSet::new();
             for Placed { job, segment, offset, .. } in &mut group {
-                if let Purpose::New { room, .. } = &mut job.purpose {
+                if let Purpose::New { room, .. } | Purpose::PutBack { room, .. } = &mut job.purpose
+                {
                     room.give_way(&mut lanes);
                 }
                 match &job.purpose {
@@ -341,7 +342,7 @@ fn index_new(
     woken: &mut BTreeSet<LaneId>,
 ) {
     let left: &[LedgerState] = match &job.purpose {
-        Purpose::PutBack { left } => left,
+        Purpose::PutBack { left, .. } => left,
         _ => &[],
     };
     for (number, (record, at)) in records(job.kind, &job.payload).enumerate() {

@@ -6,7 +6,7 @@
 //! and by however many callers it is settled, and a caller that goes away midway changes nothing.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
@@ -16,6 +16,8 @@ use holdfast_storage::StorageError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::append::blocking;
+use super::letters;
 use super::shared::lock;
 use super::terminal::{self, MIGRATIONS, Terminal, failed};
 use crate::sqlite;
@@ -49,6 +51,7 @@ struct Settle {
 pub struct TerminalStore {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    reader: Arc<Reader>,
 }
 
 impl TerminalStore {
@@ -59,7 +62,11 @@ impl TerminalStore {
         let thread =
             std::thread::Builder::new().name("ledger".to_owned()).spawn(move || ledger.run(&todo));
         let thread = thread.map_err(super::segments::io("start the ledger's thread"))?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            jobs: Mutex::new(Some(jobs)),
+            thread: Mutex::new(Some(thread)),
+            reader: Arc::new(Reader { path: path.to_owned(), connection: Mutex::new(None) }),
+        })
     }
 
     /// Writes what waits; nothing is written after this returns, whoever still holds the handle.
@@ -85,7 +92,7 @@ impl TerminalStore {
         wait.await.map_err(|_| StorageError::Closed)?
     }
 
-    /// Finishes what [`terminal::begin_replay`] began, at the latest before the next row of any
+    /// Finishes what [`letters::begin_replay`] began, at the latest before the next row of any
     /// item is written.
     pub fn end_replay(&self, items: Vec<ItemId>, are_queued: bool) -> Result<(), StorageError> {
         self.send(Job::EndReplay { items, are_queued })
@@ -104,7 +111,18 @@ impl TerminalStore {
         wait.await.map_err(|_| StorageError::Closed)?
     }
 
-    /// The same from a thread that may wait.
+    /// Reads beside the thread, for what may take long: what is settled meanwhile does not wait
+    /// for it. Sees everything that was asked for before.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        self.run(|_| Ok(())).await?;
+        let reader = self.reader.clone();
+        blocking(move || reader.read(work)).await
+    }
+
+    /// The same as [`Self::run`] from a thread that may wait.
     pub fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StorageError> + Send + 'static,
@@ -121,6 +139,28 @@ impl TerminalStore {
         let jobs = lock(&self.jobs);
         let jobs = jobs.as_ref().ok_or(StorageError::Closed)?;
         jobs.send(job).map_err(|_| StorageError::Closed)
+    }
+}
+
+/// The one other connection to the file. It only reads; who comes second waits.
+struct Reader {
+    path: PathBuf,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Reader {
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let mut slot = lock(&self.connection);
+        let mut connection = match slot.take() {
+            Some(connection) => connection,
+            None => sqlite::open_to_read(&self.path)?,
+        };
+        let found = work(&mut connection)?;
+        *slot = Some(connection);
+        Ok(found)
     }
 }
 
@@ -176,7 +216,7 @@ impl Ledger {
     /// A row of an item that is in the queue again would stand in the way of its next row.
     fn finish_replays(&mut self) -> Result<(), StorageError> {
         while let Some((items, are_queued)) = self.replays.last() {
-            terminal::end_replay(&mut self.connection, items, *are_queued)?;
+            letters::end_replay(&mut self.connection, items, *are_queued)?;
             self.replays.pop();
         }
         Ok(())

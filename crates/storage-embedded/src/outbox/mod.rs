@@ -3,13 +3,15 @@
 //! A segmented log of our own, because that is what this program exists for: `frame` is its bytes,
 //! `committer` the one thread that writes it, `index` where every waiting item is, `attempts` which
 //! of them may have arrived already, `terminal` the rows of what left the queue and `ledger` the
-//! thread that writes them, `recover` how all of it is found again, `housekeeping` what goes on in
-//! the background, `remember` the idempotency keys. This file puts them together.
+//! thread that writes them, `letters` how those rows are looked at and `replay` how items come back
+//! from there, `find` where an item is, `recover` how all of it is found again, `housekeeping` what
+//! goes on in the background, `remember` the idempotency keys. This file puts them together.
 
 mod append;
 mod attempts;
 mod cipher;
 mod committer;
+mod find;
 mod frame;
 mod frames;
 mod housekeeping;
@@ -17,8 +19,10 @@ mod index;
 mod inspect;
 mod lease;
 mod ledger;
+mod letters;
 mod recover;
 mod remember;
+mod replay;
 mod runs;
 mod segments;
 mod settle;
@@ -34,9 +38,9 @@ use async_trait::async_trait;
 use holdfast_model::id::{ItemId, LaneId, Seq};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_storage::{
-    AppendError, Appended, Commit, DeadLetter, DeadLetterFilter, ExpiryReason, FoundItem,
-    IdempotencyKey, LaneCounts, LanePeek, Lease, LeaseAsk, Outbox, Remembered, Settlement,
-    StorageError, WakeFn,
+    AppendError, Appended, Commit, DeadLetter, DeadLetterFilter, DeadLetterPage, ExpiryReason,
+    FoundItem, IdempotencyKey, LaneCounts, LanePeek, Lease, LeaseAsk, LetterCount, NewItem, Outbox,
+    PutBack, Remembered, Settlement, StorageError, WakeFn,
 };
 
 pub use cipher::DataKeys;
@@ -46,6 +50,7 @@ use crate::disk::{Disk, RealDisk};
 use cipher::Cipher;
 use committer::{Committer, Jobs};
 use ledger::TerminalStore;
+use letters::Among;
 use segments::{Spares, io};
 use shared::{Parts, Shared};
 
@@ -107,7 +112,7 @@ impl EmbeddedOutbox {
         let stored = wrapped_key.clone();
         let key_id = terminal.run_blocking(move |db| terminal::add_key(db, &stored))?;
         for (item, is_queued) in found.replayed {
-            terminal.run_blocking(move |db| terminal::end_replay(db, &[item], is_queued))?;
+            terminal.run_blocking(move |db| letters::end_replay(db, &[item], is_queued))?;
         }
         let mut lanes = found.lanes;
         settle::refresh_totals(&terminal, &mut lanes)?;
@@ -177,7 +182,7 @@ impl Drop for EmbeddedOutbox {
 #[async_trait]
 impl Outbox for EmbeddedOutbox {
     async fn append(&self, commit: Commit) -> Result<Appended, AppendError> {
-        append::append(&self.shared, &self.jobs.sender()?, commit).await
+        append::append(&self.shared, &self.jobs, commit).await
     }
 
     async fn remembered(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StorageError> {
@@ -241,26 +246,54 @@ impl Outbox for EmbeddedOutbox {
     }
 
     async fn find(&self, item: ItemId) -> Result<Option<FoundItem>, StorageError> {
-        settle::find(self.shared.clone(), item).await
+        find::find(self.shared.clone(), item).await
     }
 
-    async fn dead_letters(
+    async fn dead_letters(&self, page: &DeadLetterPage) -> Result<Vec<DeadLetter>, StorageError> {
+        find::dead_letters(&self.shared, page.clone()).await
+    }
+
+    async fn count_dead_letters(
         &self,
         filter: &DeadLetterFilter,
-    ) -> Result<Vec<DeadLetter>, StorageError> {
-        settle::dead_letters(&self.shared, filter.clone()).await
+        now: UnixSeconds,
+    ) -> Result<Vec<LetterCount>, StorageError> {
+        find::count_dead_letters(&self.shared, filter.clone(), now).await
     }
 
     async fn dead_letter(&self, item: ItemId) -> Result<Option<DeadLetter>, StorageError> {
-        settle::dead_letter(&self.shared, item).await
+        find::dead_letter(&self.shared, item).await
     }
 
-    async fn replay(&self, items: &[ItemId], at: UnixMillis) -> Result<Vec<ItemId>, StorageError> {
-        append::replay(&self.shared, self.jobs.clone(), items.to_vec(), at).await
+    async fn replay(&self, items: &[ItemId], at: UnixMillis) -> Result<PutBack, StorageError> {
+        let jobs = self.jobs.clone();
+        replay::put_back(&self.shared, jobs, items.to_vec(), Among::DeadLetters, at).await
     }
 
-    async fn unknown_items(&self, lane: LaneId, limit: u32) -> Result<Vec<Seq>, StorageError> {
-        settle::unknown_items(&self.shared, lane, limit).await
+    async fn resend_unknown(
+        &self,
+        items: &[ItemId],
+        at: UnixMillis,
+    ) -> Result<PutBack, StorageError> {
+        let jobs = self.jobs.clone();
+        replay::put_back(&self.shared, jobs, items.to_vec(), Among::Unknown, at).await
+    }
+
+    async fn confirm_delivered(&self, items: &[ItemId]) -> Result<Vec<ItemId>, StorageError> {
+        replay::confirm_delivered(&self.shared, items.to_vec()).await
+    }
+
+    async fn replace(
+        &self,
+        letter: ItemId,
+        by: NewItem,
+        at: UnixMillis,
+    ) -> Result<(), AppendError> {
+        replay::replace(&self.shared, self.jobs.clone(), letter, by, at).await
+    }
+
+    async fn origin(&self, item: ItemId) -> Result<Option<ItemId>, StorageError> {
+        find::origin(&self.shared, item).await
     }
 
     async fn close(&self) -> Result<(), StorageError> {

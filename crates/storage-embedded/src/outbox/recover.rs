@@ -37,7 +37,7 @@ pub struct Found {
     /// Where in the last segment what was last synced begins.
     pub last_group: u64,
     pub spares: Vec<String>,
-    /// Items that were being put back, and whether the log has them again.
+    /// Letters that were being put back or replaced, and whether the log has what it should.
     pub replayed: Vec<(ItemId, bool)>,
 }
 
@@ -243,8 +243,10 @@ impl Scan {
             if kind == Kind::Items {
                 *self.accepted.entry(head.lane).or_default() += 1;
             }
-            if self.rows.replaying.get(&head.item_id).is_some_and(|left| head.seq > *left) {
-                self.put_back.insert(head.item_id);
+            if let Some(awaited) = self.rows.replaying.get(&head.item_id)
+                && head.seq > awaited.behind
+            {
+                self.put_back.insert(awaited.row);
             }
             if head.seq.0 < self.oldest_waiting || self.rows.settled.contains(&head.seq) {
                 continue;
@@ -306,8 +308,8 @@ impl Scan {
             let kept = &mut self.lanes.entry(lane).or_default().totals;
             *kept = holdfast_model::ledger::LedgerCounts { accepted: kept.accepted, ..totals };
         }
-        let replayed = self.rows.replaying.keys();
-        let replayed = replayed.map(|id| (*id, self.put_back.contains(id))).collect();
+        let rows = self.rows.replaying.values().map(|awaited| awaited.row);
+        let replayed = rows.map(|id| (id, self.put_back.contains(&id))).collect();
         Found {
             lanes: self.lanes,
             segments: self.segments,

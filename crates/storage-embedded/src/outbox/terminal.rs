@@ -2,17 +2,17 @@
 //! over them, in `ledger.sqlite`.
 //!
 //! A terminal move is written here first; only then is the item forgotten by the queue. After a
-//! crash an item that has a row here is not handed out again. This file is what is read and
-//! written; `ledger` is when.
+//! crash an item that has a row here is not handed out again. This file is what is written and what
+//! recovery reads; `letters` is how the rows are looked at and put back, `ledger` is when.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use holdfast_model::fault::Fault;
-use holdfast_model::id::{ItemId, LaneId, Seq};
+use holdfast_model::id::{HoldId, ItemId, LaneId, Seq};
 use holdfast_model::ledger::{LedgerCounts, LedgerState};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
-use holdfast_storage::{DeadLetter, DeadLetterFilter, DeliveredBatch, StorageError};
+use holdfast_storage::{DeliveredBatch, StorageError};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::frame::Reader;
@@ -42,7 +42,30 @@ pub const MIGRATIONS: &[&str] = &["
     CREATE INDEX left_items_lane ON left_items (lane, state);
     CREATE INDEX left_items_seq ON left_items (seq);
     CREATE TABLE put_back (seq INTEGER PRIMARY KEY);
+", "
+    ALTER TABLE left_items ADD COLUMN hold BLOB;
+    ALTER TABLE left_items ADD COLUMN event_time_s INTEGER;
+    ALTER TABLE left_items ADD COLUMN replaced_by BLOB;
+    DROP INDEX left_items_lane;
+    CREATE INDEX open_letters ON left_items (at_ms, item_id, lane, state, fault_name, expires_at_s)
+        WHERE replaying = 0 AND replaced_by IS NULL;
+    CREATE INDEX open_letters_fault ON left_items
+        (fault_name, at_ms, item_id, lane, state, expires_at_s)
+        WHERE replaying = 0 AND replaced_by IS NULL;
+    CREATE INDEX open_letters_hold ON left_items (hold, at_ms, item_id) WHERE hold IS NOT NULL;
+    CREATE INDEX open_letters_unknown ON left_items (at_ms, item_id, lane)
+        WHERE state = 'unknown' AND replaying = 0 AND replaced_by IS NULL;
+    CREATE INDEX left_items_replaying ON left_items (item_id) WHERE replaying <> 0;
+    CREATE INDEX left_items_replaced ON left_items (replaced_by) WHERE replaced_by IS NOT NULL;
+    CREATE INDEX left_items_key ON left_items (key_id);
 "];
+
+/// What a page or a count looks at; its words are those of the indexes above.
+pub const IS_OPEN: &str = "replaying = 0 AND replaced_by IS NULL";
+
+/// Rows of each table that one transaction erases. What leaves the queue meanwhile waits for it,
+/// and erasing overwrites what was there.
+const PURGED_AT_ONCE: u32 = 256;
 
 /// An item that left the queue without being delivered, with its record as it was in the log.
 #[derive(Debug, Clone)]
@@ -52,9 +75,14 @@ pub struct LeftItem {
     pub lane: LaneId,
     pub state: LedgerState,
     pub fault: Fault,
+    /// The hold that an expired item expired behind.
+    pub hold: Option<HoldId>,
     pub at: UnixMillis,
     pub admitted_at: UnixMillis,
+    pub event_time: UnixSeconds,
     pub expires_at: UnixSeconds,
+    /// The item that is its correction.
+    pub replaced_by: Option<ItemId>,
     /// Which data key its content is encrypted under.
     pub key_id: u32,
     pub record: Vec<u8>,
@@ -71,7 +99,16 @@ pub enum Terminal {
 pub struct Recovered {
     pub settled: HashSet<Seq>,
     pub totals: HashMap<LaneId, LedgerCounts>,
-    pub replaying: HashMap<ItemId, Seq>,
+    /// Rows that were about to change with the log, by the item that the log has if they did.
+    pub replaying: HashMap<ItemId, Awaited>,
+}
+
+/// What the log has if an interrupted change of a row went through.
+#[derive(Debug, Clone, Copy)]
+pub struct Awaited {
+    pub row: ItemId,
+    /// Only a later record than this counts.
+    pub behind: Seq,
 }
 
 impl Terminal {
@@ -136,18 +173,20 @@ fn write_left(connection: &Connection, item: &LeftItem) -> rusqlite::Result<()> 
     let inserted = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO left_items (item_id, tenant_id, seq, lane, state, fault_name, fault,
-             at_ms, admitted_at_ms, expires_at_s, key_id, record)
-             VALUES (?,'default',?,?,?,?,?,?,?,?,?,?)",
+             hold, at_ms, admitted_at_ms, event_time_s, expires_at_s, key_id, record)
+             VALUES (?,'default',?,?,?,?,?,?,?,?,?,?,?,?)",
         )?
         .execute(params![
             &item.item_id.as_bytes()[..],
             item.seq.0 as i64,
             item.lane.0,
-            state_name(item.state),
+            item.state.as_str(),
             item.fault.name,
             fault,
+            item.hold.map(|hold| hold.as_bytes().to_vec()),
             item.at.0,
             item.admitted_at.0,
+            item.event_time.0,
             item.expires_at.0,
             item.key_id,
             item.record,
@@ -161,7 +200,7 @@ pub fn add(
     state: LedgerState,
     items: i64,
 ) -> rusqlite::Result<()> {
-    let column = state_name(state);
+    let column = state.as_str();
     let sql = format!(
         "INSERT INTO lane_totals (tenant_id, lane, {column}) VALUES ('default', ?1, ?2)
          ON CONFLICT (tenant_id, lane) DO UPDATE SET {column} = {column} + ?2"
@@ -180,16 +219,23 @@ pub fn recover(connection: &mut Connection, from: Seq) -> Result<Recovered, Stor
             let seqs: Vec<u8> = row.get(0)?;
             found.settled.extend(decode_seqs(&seqs).into_iter().filter(|seq| *seq >= from));
         }
-        let mut rows = connection.prepare(
-            "SELECT seq, item_id, replaying FROM left_items WHERE seq >= ? OR replaying",
-        )?;
+        let mut rows = connection.prepare("SELECT seq FROM left_items WHERE seq >= ?")?;
         let mut rows = rows.query([from.0 as i64])?;
         while let Some(row) = rows.next()? {
-            let seq = Seq(row.get::<_, i64>(0)? as u64);
+            found.settled.insert(Seq(row.get::<_, i64>(0)? as u64));
+        }
+        let mut rows = connection
+            .prepare("SELECT seq, item_id, replaced_by FROM left_items WHERE replaying <> 0")?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            let (seq, id) = (Seq(row.get::<_, i64>(0)? as u64), item_id(row, 1)?);
             found.settled.insert(seq);
-            if row.get::<_, bool>(2)? {
-                found.replaying.insert(item_id(row, 1)?, seq);
-            }
+            let awaited = match row.get::<_, Option<[u8; 16]>>(2)? {
+                // A correction is an item of its own.
+                Some(by) => (ItemId::from_bytes(by), Awaited { row: id, behind: Seq(0) }),
+                None => (id, Awaited { row: id, behind: seq }),
+            };
+            found.replaying.extend([awaited]);
         }
         let mut rows = connection.prepare("SELECT seq FROM put_back WHERE seq >= ?")?;
         let mut rows = rows.query([from.0 as i64])?;
@@ -239,197 +285,71 @@ pub fn wrapped_key(connection: &mut Connection, id: u32) -> Result<Option<Vec<u8
         .map_err(failed("read a data key"))
 }
 
-/// Erases delivered records and left items that are past their retention, except those whose items
-/// are still physically in the log, and data keys that nothing needs.
-pub fn purge(
-    connection: &mut Connection,
-    delivered_before: UnixMillis,
-    dead_before: UnixMillis,
-    oldest_in_log: Seq,
-    keys_in_log: &[u32],
-) -> Result<u64, StorageError> {
-    let mut erase = || -> rusqlite::Result<u64> {
+/// What is past its retention.
+#[derive(Debug, Clone)]
+pub struct Purge {
+    pub delivered_before: UnixMillis,
+    pub dead_before: UnixMillis,
+    /// Rows of items that are still physically in the log stay: a restart needs them.
+    pub oldest_in_log: Seq,
+    pub keys_in_log: Vec<u32>,
+}
+
+impl Purge {
+    /// Erases a slice of it, and data keys that nothing needs. Zero when nothing is left.
+    pub fn slice(&self, connection: &mut Connection) -> Result<u64, StorageError> {
+        self.erase(connection).map_err(failed("erase old records"))
+    }
+
+    fn erase(&self, connection: &mut Connection) -> rusqlite::Result<u64> {
+        let oldest = self.oldest_in_log.0 as i64;
         let transaction = connection.transaction()?;
         let mut erased = transaction.execute(
-            "DELETE FROM delivered WHERE at_ms < ? AND max_seq < ?",
-            params![delivered_before.0, oldest_in_log.0 as i64],
+            "DELETE FROM delivered WHERE id IN (
+                 SELECT id FROM delivered WHERE at_ms < ? AND max_seq < ? LIMIT ?)",
+            params![self.delivered_before.0, oldest, PURGED_AT_ONCE],
         )?;
         erased += transaction.execute(
-            "DELETE FROM left_items WHERE at_ms < ? AND seq < ? AND NOT replaying AND state <> 'unknown'",
-            params![dead_before.0, oldest_in_log.0 as i64],
+            "DELETE FROM left_items WHERE rowid IN (
+                 SELECT rowid FROM left_items WHERE at_ms < ?1 AND replaying = 0
+                 AND replaced_by IS NULL AND state <> 'unknown' AND seq < ?2 LIMIT ?3)",
+            params![self.dead_before.0, oldest, PURGED_AT_ONCE],
         )?;
-        transaction.execute("DELETE FROM put_back WHERE seq < ?", [oldest_in_log.0 as i64])?;
-        let unused: Vec<u32> = {
-            let mut keys = transaction.prepare(
-                "SELECT id FROM data_keys WHERE id NOT IN (SELECT DISTINCT key_id FROM left_items)",
-            )?;
-            let ids = keys.query_map([], |row| row.get(0))?.collect::<Result<Vec<u32>, _>>()?;
-            ids.into_iter().filter(|id| !keys_in_log.contains(id)).collect()
-        };
-        for id in unused {
-            transaction.execute("DELETE FROM data_keys WHERE id = ?", [id])?;
+        erased += transaction.execute(
+            "DELETE FROM left_items WHERE rowid IN (
+                 SELECT rowid FROM left_items WHERE replaced_by IS NOT NULL AND replaying = 0
+                 AND at_ms < ? AND seq < ? LIMIT ?)",
+            params![self.dead_before.0, oldest, PURGED_AT_ONCE],
+        )?;
+        erased += transaction.execute(
+            "DELETE FROM put_back WHERE seq IN (SELECT seq FROM put_back WHERE seq < ? LIMIT ?)",
+            params![oldest, PURGED_AT_ONCE],
+        )?;
+        if erased == 0 {
+            self.erase_keys(&transaction)?;
         }
         transaction.commit()?;
         Ok(erased as u64)
-    };
-    erase().map_err(failed("erase old records"))
-}
+    }
 
-/// The row of an item, and whether it is being put back.
-pub fn left_item(
-    connection: &mut Connection,
-    id: ItemId,
-) -> Result<Option<(LeftItem, bool)>, StorageError> {
-    connection
-        .query_row(&format!("{SELECT_LEFT} WHERE item_id = ?"), [&id.as_bytes()[..]], |row| {
-            Ok((read_left(row)?, row.get(10)?))
-        })
-        .optional()
-        .map_err(failed("read a dead letter"))
-}
-
-const SELECT_LEFT: &str = "SELECT item_id, seq, lane, state, fault, at_ms, admitted_at_ms,
-    expires_at_s, key_id, record, replaying FROM left_items";
-
-fn read_left(row: &Row<'_>) -> rusqlite::Result<LeftItem> {
-    let fault: String = row.get(4)?;
-    let state: String = row.get(3)?;
-    Ok(LeftItem {
-        item_id: item_id(row, 0)?,
-        seq: Seq(row.get::<_, i64>(1)? as u64),
-        lane: LaneId(row.get(2)?),
-        state: state_of(&state),
-        fault: serde_json::from_str(&fault).map_err(|e| {
-            rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, Box::new(e))
-        })?,
-        at: UnixMillis(row.get(5)?),
-        admitted_at: UnixMillis(row.get(6)?),
-        expires_at: UnixSeconds(row.get(7)?),
-        key_id: row.get(8)?,
-        record: row.get(9)?,
-    })
-}
-
-pub fn list(
-    connection: &mut Connection,
-    filter: &DeadLetterFilter,
-) -> Result<Vec<LeftItem>, StorageError> {
-    let after = filter.after.map(|id| id.as_bytes().to_vec());
-    let read = || -> rusqlite::Result<Vec<LeftItem>> {
-        let mut rows = connection.prepare_cached(&format!(
-            "{SELECT_LEFT} WHERE (?1 IS NULL OR lane = ?1) AND (?2 IS NULL OR fault_name = ?2)
-             AND ((?3 IS NULL AND state <> 'unknown') OR state = ?3)
-             AND (?4 IS NULL OR item_id > ?4) AND NOT replaying ORDER BY item_id LIMIT ?5"
-        ))?;
-        let found = rows.query_map(
-            params![
-                filter.lane.map(|lane| lane.0),
-                filter.fault,
-                filter.state.map(state_name),
-                after,
-                filter.limit
-            ],
-            read_left,
+    fn erase_keys(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut unused = connection.prepare(
+            "SELECT id FROM data_keys
+             WHERE NOT EXISTS (SELECT 1 FROM left_items WHERE key_id = data_keys.id)",
         )?;
-        found.collect()
-    };
-    read().map_err(failed("list dead letters"))
-}
-
-/// Marks rows as about to be put back. Those that are no rows (any more) are left out, and so are
-/// unknown items: they may have arrived, and a resend is not for a replay to decide.
-pub fn begin_replay(
-    connection: &mut Connection,
-    ids: &[ItemId],
-) -> Result<Vec<LeftItem>, StorageError> {
-    let mut mark = || -> rusqlite::Result<Vec<LeftItem>> {
-        let transaction = connection.transaction()?;
-        let mut marked = Vec::new();
-        for id in ids {
-            let changed = transaction.execute(
-                "UPDATE left_items SET replaying = 1
-                 WHERE item_id = ? AND NOT replaying AND state <> 'unknown'",
-                [&id.as_bytes()[..]],
-            )?;
-            if changed == 1 {
-                let sql = format!("{SELECT_LEFT} WHERE item_id = ?");
-                marked.push(transaction.query_row(&sql, [&id.as_bytes()[..]], read_left)?);
-            }
+        let unused = unused.query_map([], |row| row.get(0))?.collect::<Result<Vec<u32>, _>>()?;
+        for id in unused.into_iter().filter(|id| !self.keys_in_log.contains(id)) {
+            connection.execute("DELETE FROM data_keys WHERE id = ?", [id])?;
         }
-        transaction.commit()?;
-        Ok(marked)
-    };
-    mark().map_err(failed("begin a replay"))
-}
-
-/// The item is in the queue again: its row goes. Or it is not: its row stays what it was.
-pub fn end_replay(
-    connection: &mut Connection,
-    ids: &[ItemId],
-    is_queued: bool,
-) -> Result<(), StorageError> {
-    let mut finish = || -> rusqlite::Result<()> {
-        let transaction = connection.transaction()?;
-        for id in ids {
-            let bytes = &id.as_bytes()[..];
-            if !is_queued {
-                transaction
-                    .execute("UPDATE left_items SET replaying = 0 WHERE item_id = ?", [bytes])?;
-                continue;
-            }
-            let row: Option<(u32, String, i64)> = transaction
-                .query_row(
-                    "DELETE FROM left_items WHERE item_id = ? AND replaying RETURNING lane, state, seq",
-                    [bytes],
-                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-                )
-                .optional()?;
-            if let Some((lane, state, seq)) = row {
-                // The item has a new record; the old one may still be in the log and must not come
-                // back beside it.
-                transaction.execute("INSERT OR IGNORE INTO put_back VALUES (?)", [seq])?;
-                add(&transaction, LaneId(lane), state_of(&state), -1)?;
-            }
-        }
-        transaction.commit()
-    };
-    finish().map_err(failed("end a replay"))
-}
-
-impl LeftItem {
-    /// Without its content.
-    pub fn into_dead_letter(self) -> DeadLetter {
-        DeadLetter {
-            item_id: self.item_id,
-            lane: self.lane,
-            destination: None,
-            event_id: String::new(),
-            state: self.state,
-            fault: self.fault,
-            at: self.at,
-            admitted_at: self.admitted_at,
-            expires_at: self.expires_at,
-            fragment: None,
-        }
+        Ok(())
     }
 }
 
-fn item_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ItemId> {
+pub fn item_id(row: &Row<'_>, column: usize) -> rusqlite::Result<ItemId> {
     Ok(ItemId::from_bytes(row.get::<_, [u8; 16]>(column)?))
 }
 
-fn state_name(state: LedgerState) -> &'static str {
-    match state {
-        LedgerState::Delivered => "delivered",
-        LedgerState::Rejected => "rejected",
-        LedgerState::Expired => "expired",
-        LedgerState::Unknown => "unknown",
-        // Never written: these states are the queue's.
-        LedgerState::Queued | LedgerState::Held => "unknown",
-    }
-}
-
-fn state_of(name: &str) -> LedgerState {
+pub fn state_of(name: &str) -> LedgerState {
     match name {
         "rejected" => LedgerState::Rejected,
         "expired" => LedgerState::Expired,

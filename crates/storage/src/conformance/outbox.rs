@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod quota;
 pub mod release;
 pub mod reopen;
+pub mod replace;
 pub mod replay;
 mod sample;
 pub mod settle;
@@ -98,7 +99,8 @@ macro_rules! outbox_conformance {
             quota::of_many_commits_at_once_none_passes_the_quota
             quota::commits_that_nobody_waits_for_take_no_room_for_good
             dead_letters::a_dead_letter_keeps_its_event_and_its_words
-            dead_letters::listings_are_filtered
+            dead_letters::listings_and_counts_are_filtered
+            dead_letters::counts_tell_kinds_apart
             dead_letters::listings_are_paged_without_gaps_or_repetitions
             dead_letters::only_what_left_is_a_dead_letter
             replay::what_is_put_back_is_the_same_item
@@ -108,8 +110,17 @@ macro_rules! outbox_conformance {
             replay::many_items_are_put_back_together
             replay::an_abandoned_replay_is_whole_or_can_be_repeated
             replay::a_replayed_item_can_be_rejected_and_replayed_again
+            replay::what_is_too_old_stays_where_it_is
+            replay::there_may_be_no_room
+            replace::a_correction_is_a_new_item_that_names_its_origin
+            replace::a_correction_can_be_rejected_and_corrected
+            replace::only_open_letters_are_replaced
+            replace::of_many_corrections_at_once_one_is_accepted
+            replace::a_correction_without_room_leaves_the_letter_open
+            replace::an_abandoned_correction_is_whole_or_can_be_repeated
             unknown::unknown_items_are_listed_oldest_first
             unknown::unknown_items_survive_reopening
+            unknown::unknown_items_can_be_sent_again_or_confirmed
             wake::appended_and_released_items_wake_their_lane
             wake::a_later_wake_replaces_the_earlier
             reopen::everything_survives_closing

@@ -42,8 +42,11 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("GET", "/v1/holds/{id}", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/holds/{id}/lift", Some(Role::Operator)),
     RouteInfo::new("GET", "/v1/dead-letters", Some(Role::Operator)),
+    RouteInfo::new("GET", "/v1/dead-letters/counts", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/dead-letters/replay", Some(Role::Operator)),
+    RouteInfo::new("POST", "/v1/dead-letters/resolve", Some(Role::Operator)),
     RouteInfo::new("GET", "/v1/dead-letters/{id}", Some(Role::Operator)),
+    RouteInfo::new("POST", "/v1/dead-letters/{id}/edit", Some(Role::Operator)),
     RouteInfo::new("GET", "/v1/items/{id}", Some(Role::Operator)),
     RouteInfo::new("GET", "/v1/keys", Some(Role::Admin)),
     RouteInfo::new("POST", "/v1/keys", Some(Role::Admin)),
@@ -69,8 +72,11 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/holds/{id}", get(holds::show))
         .route("/v1/holds/{id}/lift", post(holds::lift))
         .route("/v1/dead-letters", get(dead_letters::list))
+        .route("/v1/dead-letters/counts", get(dead_letters::counts))
         .route("/v1/dead-letters/replay", post(dead_letters::replay))
+        .route("/v1/dead-letters/resolve", post(dead_letters::resolve))
         .route("/v1/dead-letters/{id}", get(dead_letters::show))
+        .route("/v1/dead-letters/{id}/edit", post(dead_letters::edit))
         .route("/v1/items/{id}", get(dead_letters::find))
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", delete(keys::revoke))

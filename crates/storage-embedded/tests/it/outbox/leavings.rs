@@ -1,12 +1,15 @@
-//! What becomes of items that nobody delivers: expiry, replay, purges, and a ledger that fails.
+//! What becomes of items that nobody delivers: expiry, replay, corrections, purges, and a ledger that
+//! fails.
 
 use std::collections::BTreeSet;
 
 use holdfast_model::id::ItemId;
-use holdfast_storage::{DeadLetterFilter, Outbox as _};
+use holdfast_model::time::UnixMillis;
+use holdfast_storage::{AppendError, Outbox as _, PutBack, StorageError};
+use holdfast_storage_embedded::EmbeddedOutbox;
 use rusqlite::Connection;
 
-use super::model::{Known, Model, Place};
+use super::model::{Known, Model, Place, known};
 use super::moves::{abandon, reason};
 
 impl Model {
@@ -64,37 +67,121 @@ impl Model {
     }
 
     pub async fn replay(&mut self) {
-        let mut asked: Vec<ItemId> = Vec::new();
-        for id in self.items.keys().copied().collect::<Vec<_>>() {
-            let known = &self.items[&id];
-            let is_left = known.place.is_dead_letter() && !known.is_gone;
-            // A few of those that cannot be put back, too.
-            let one_in = if is_left { 2 } else { 15 };
-            if self.toss(one_in) == 0 {
-                asked.push(id);
-            }
-        }
-        let left = |id: &ItemId| {
+        let among = if self.toss(4) == 0 { Among::Unknown } else { Among::DeadLetters };
+        let asked = self.some(|known| among.has(known));
+        let now = self.now.to_seconds();
+        let is_expected = |id: &ItemId| {
             let known = &self.items[id];
-            known.place.is_dead_letter() && !known.is_gone && !self.perhaps_replayed.contains(id)
+            among.has(known) && known.expires_at > now && !self.is_uncertain(*id)
         };
-        let expected: BTreeSet<ItemId> = asked.iter().copied().filter(left).collect();
+        let expected: BTreeSet<ItemId> = asked.iter().copied().filter(is_expected).collect();
         if self.toss(8) == 0 {
-            return self.abandoned_replay(asked, expected).await;
+            return self.abandoned_replay(among, asked, expected).await;
         }
-        let replayed: BTreeSet<ItemId> = match self.outbox().replay(&asked, self.now).await {
-            Ok(replayed) => replayed.into_iter().collect(),
-            Err(error) => {
-                let full = error.to_string().contains("no room");
-                if !full {
-                    self.complain("replay", error);
-                }
-                BTreeSet::new()
-            }
-        };
+        let replayed = self.try_to_put_back(among, &asked).await;
         assert!(replayed.is_subset(&expected), "{}: put back what was not left", self.at());
         self.put_back(&replayed);
         self.perhaps_put_back(expected.difference(&replayed).copied().collect()).await;
+    }
+
+    /// Some of those that are right, and a few that are not.
+    fn some(&mut self, is_right: impl Fn(&Known) -> bool) -> Vec<ItemId> {
+        let mut some: Vec<ItemId> = Vec::new();
+        for id in self.items.keys().copied().collect::<Vec<_>>() {
+            let one_in = if is_right(&self.items[&id]) { 2 } else { 15 };
+            if self.toss(one_in) == 0 {
+                some.push(id);
+            }
+        }
+        some
+    }
+
+    async fn try_to_put_back(&mut self, among: Among, asked: &[ItemId]) -> BTreeSet<ItemId> {
+        match among.put_back(self.outbox(), asked, self.now).await {
+            Ok(put_back) => {
+                for id in &put_back.too_old {
+                    assert!(self.items[id].expires_at <= self.now.to_seconds(), "{}", self.at());
+                }
+                put_back.items.into_iter().collect()
+            }
+            Err(error) => {
+                self.complain("replay", error);
+                BTreeSet::new()
+            }
+        }
+    }
+
+    pub async fn confirm(&mut self) {
+        let asked = self.some(|known| Among::Unknown.has(known));
+        let expected = asked
+            .iter()
+            .copied()
+            .filter(|id| Among::Unknown.has(&self.items[id]) && !self.is_uncertain(*id));
+        let expected: Vec<ItemId> = expected.collect();
+        match self.outbox().confirm_delivered(&asked).await {
+            Ok(confirmed) => {
+                assert_eq!(confirmed, expected, "{}: confirmed", self.at());
+                for id in confirmed {
+                    self.items.get_mut(&id).unwrap().place = Place::Delivered;
+                }
+            }
+            Err(error) => self.complain("confirm", error),
+        }
+    }
+
+    pub async fn replace(&mut self) {
+        let asked = self.some(|known| Among::DeadLetters.has(known));
+        let Some(letter) = asked.first().copied() else { return };
+        let is_open = Among::DeadLetters.has(&self.items[&letter]) && !self.is_uncertain(letter);
+        let by = self.new_item();
+        let (new, known) = (by.item_id, known(&by));
+        let outbox = self.outbox.clone().unwrap();
+        let replacement = outbox.replace(letter, by, self.now);
+        if self.toss(6) == 0 {
+            let _ = abandon(replacement).await;
+            for _ in 0..self.toss(20) {
+                tokio::task::yield_now().await;
+            }
+            drop(outbox);
+            if is_open {
+                self.perhaps_replaced.insert(letter, (new, known));
+            }
+            return self.restart().await;
+        }
+        match replacement.await {
+            Ok(()) => {
+                assert!(is_open, "{}: replaced what is no letter", self.at());
+                self.replaced(letter, new, known);
+            }
+            Err(AppendError::Storage(StorageError::Refused { .. })) => {
+                assert!(!is_open, "{}: refused to replace {letter}", self.at());
+            }
+            Err(AppendError::QuotaExceeded { .. } | AppendError::DiskFull) => {}
+            Err(error) => {
+                self.complain("replace", error);
+                // If it is still open, nothing came of it.
+                if is_open && self.outbox().dead_letter(letter).await.unwrap().is_none() {
+                    self.perhaps_replaced.insert(letter, (new, known));
+                }
+            }
+        }
+    }
+
+    fn replaced(&mut self, letter: ItemId, new: ItemId, known: Known) {
+        self.items.get_mut(&letter).unwrap().replaced_by = Some(new);
+        self.items.insert(new, known);
+    }
+
+    /// After a restart: both, or neither.
+    pub async fn decide_replaced(&mut self) {
+        for (letter, (new, known)) in std::mem::take(&mut self.perhaps_replaced) {
+            let row = self.outbox().dead_letter(letter).await.unwrap().unwrap();
+            let is_there = self.outbox().find(new).await.unwrap().is_some();
+            assert_eq!(row.replaced_by.is_some(), is_there, "{}: half a correction", self.at());
+            if is_there {
+                self.replaced(letter, new, known);
+            }
+        }
     }
 
     fn put_back(&mut self, replayed: &BTreeSet<ItemId>) {
@@ -108,28 +195,29 @@ impl Model {
 
     /// Those that were not put back are dead letters still, or only a restart can tell.
     async fn perhaps_put_back(&mut self, rest: Vec<ItemId>) {
-        let filter = DeadLetterFilter { limit: 10_000, ..Default::default() };
-        let listed = self.outbox().dead_letters(&filter).await.unwrap();
-        let listed: BTreeSet<ItemId> = listed.iter().map(|letter| letter.item_id).collect();
         for id in rest {
-            if !listed.contains(&id) && self.items[&id].place.is_dead_letter() {
+            let is_left = self.outbox().dead_letter(id).await.unwrap().is_some();
+            if !is_left && self.items[&id].place != Place::Queued {
                 self.complain("replay", format!("{id} is neither here nor there"));
                 self.perhaps_replayed.insert(id);
             }
         }
     }
 
-    async fn abandoned_replay(&mut self, asked: Vec<ItemId>, expected: BTreeSet<ItemId>) {
+    async fn abandoned_replay(
+        &mut self,
+        among: Among,
+        asked: Vec<ItemId>,
+        expected: BTreeSet<ItemId>,
+    ) {
         let outbox = self.outbox.clone().unwrap();
-        let answered = abandon(outbox.replay(&asked, self.now)).await;
+        let answered = abandon(among.put_back(&outbox, &asked, self.now)).await;
         for _ in 0..self.toss(20) {
             tokio::task::yield_now().await;
         }
         drop(outbox);
         // It goes on by itself, now or in a while. A restart ends it, wherever it is.
-        if let Some(Err(error)) = answered
-            && !error.to_string().contains("no room")
-        {
+        if let Some(Err(error)) = answered {
             self.complain("replay", error);
         }
         self.perhaps_replayed.extend(expected);
@@ -137,7 +225,7 @@ impl Model {
     }
 
     pub async fn purge(&mut self) {
-        if !self.perhaps_replayed.is_empty() {
+        if !self.perhaps_replayed.is_empty() || !self.perhaps_replaced.is_empty() {
             return;
         }
         let at = self.now.plus_millis(1);
@@ -186,24 +274,44 @@ impl Model {
 
     /// What is not put back may be marked until the ledger works again.
     async fn replay_with_a_failing_ledger(&mut self) -> Vec<ItemId> {
-        let left = |known: &Known| known.place.is_dead_letter() && !known.is_gone;
         let asked: Vec<ItemId> = self
             .items
             .iter()
-            .filter(|(id, known)| left(known) && !self.perhaps_replayed.contains(*id))
+            .filter(|(id, known)| Among::DeadLetters.has(known) && !self.is_uncertain(**id))
             .map(|(id, _)| *id)
             .take(3)
             .collect();
-        let replayed: BTreeSet<ItemId> = match self.outbox().replay(&asked, self.now).await {
-            Ok(replayed) => replayed.into_iter().collect(),
-            Err(error) => {
-                if !error.to_string().contains("no room") {
-                    self.complain("replay", error);
-                }
-                BTreeSet::new()
-            }
-        };
+        let replayed = self.try_to_put_back(Among::DeadLetters, &asked).await;
         self.put_back(&replayed);
         asked.into_iter().filter(|id| !replayed.contains(id)).collect()
+    }
+}
+
+/// Which of those that left are meant.
+#[derive(Clone, Copy)]
+enum Among {
+    DeadLetters,
+    Unknown,
+}
+
+impl Among {
+    fn has(self, known: &Known) -> bool {
+        let is_right = match self {
+            Self::DeadLetters => known.place.is_dead_letter(),
+            Self::Unknown => known.place == Place::Unknown,
+        };
+        is_right && !known.is_gone && known.replaced_by.is_none()
+    }
+
+    async fn put_back(
+        self,
+        outbox: &EmbeddedOutbox,
+        items: &[ItemId],
+        at: UnixMillis,
+    ) -> Result<PutBack, StorageError> {
+        match self {
+            Self::DeadLetters => outbox.replay(items, at).await,
+            Self::Unknown => outbox.resend_unknown(items, at).await,
+        }
     }
 }

@@ -60,7 +60,7 @@ fn random_fault(model: &mut Model) -> Fault {
 }
 
 async fn one_move(model: &mut Model) {
-    match model.toss(40) {
+    match model.toss(44) {
         0..=9 => model.append().await,
         10..=16 => model.lease().await,
         17..=22 => model.settle().await,
@@ -73,6 +73,8 @@ async fn one_move(model: &mut Model) {
         33 => model.with_a_failing_ledger().await,
         34 => model.change_quota(),
         35 => model.change_room(),
+        36 | 37 => model.replace().await,
+        38 => model.confirm().await,
         _ => model.restart().await,
     }
 }

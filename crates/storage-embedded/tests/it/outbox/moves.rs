@@ -103,6 +103,7 @@ impl Model {
             has_intent: Some(false),
             intent_is_unsettled: false,
             is_gone: false,
+            replaced_by: None,
         };
         let barrier = Asked { items: vec![(id, known)], key: None, receipt: Vec::new() };
         let commit = Commit { items: vec![after], idempotency: None, at: self.now };
@@ -243,7 +244,7 @@ impl Model {
         }
         // None was told that it worked; an abandoned one may have, or will before it is the turn of
         // a question to the same thread.
-        outbox.unknown_items(lane, 1).await.unwrap();
+        outbox.confirm_delivered(&[]).await.unwrap();
         if outbox.peek(lane).in_flight < self.leased_of(lane).len() as u64 {
             self.settled(mine, place);
         }

@@ -145,6 +145,7 @@ impl Model {
                 (known.has_intent, known.intent_is_unsettled) = (Some(false), false);
             }
         }
+        self.decide_replaced().await;
     }
 
     /// Everything that waits can be delivered, and is gone after it.

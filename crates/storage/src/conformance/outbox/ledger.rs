@@ -11,6 +11,7 @@ use super::sample::{
     APP, AT, SHOP, WEB, commit, delivered, everything, expired, fill, first_of, item, item_id,
     lease_all, reason, rejected, seqs, settle_all, totals, unknown,
 };
+use super::unknown::unknown_in;
 use crate::{FoundItem, LaneCounts, LanePeek, LeaseAsk, Outbox};
 
 pub async fn counts_are_conserved_through_every_move(factory: &dyn OutboxFactory) {
@@ -104,7 +105,7 @@ pub async fn an_unknown_lane_is_empty(factory: &dyn OutboxFactory) {
     assert_eq!(outbox.counts(WEB).await.unwrap(), LaneCounts::default());
     assert_eq!(outbox.peek(WEB), LanePeek::default());
     assert_eq!(lease_all(&outbox, WEB).await, []);
-    assert_eq!(outbox.unknown_items(WEB, 10).await.unwrap(), []);
+    assert_eq!(unknown_in(&outbox, WEB, 10).await, []);
     let overdue = AT.to_seconds();
     assert_eq!(outbox.expire_due(WEB, overdue, AT, reason(None), 10).await.unwrap(), 0);
 }
