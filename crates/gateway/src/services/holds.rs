@@ -79,10 +79,11 @@ pub async fn lift(
 pub async fn list(gateway: &Gateway, with_lifted: bool) -> Result<Vec<HoldView>, ServiceError> {
     /// Holds are rare events; this is years of them.
     const MOST: u32 = 1_000;
+    // The open ones as they are in force: whoever reads of one can rely on it.
     let holds = if with_lifted {
         gateway.registry.holds(MOST).await?
     } else {
-        gateway.registry.open_holds().await?
+        gateway.holds.open().to_vec()
     };
     let mut views = Vec::with_capacity(holds.len());
     for hold in holds {
@@ -137,10 +138,10 @@ async fn lift_as(
     if !gateway.registry.lift_hold(id, &lifted).await? {
         return Ok(false);
     }
+    gateway.holds.reload(&*gateway.registry).await?;
     gateway.audit(actor.0, "hold.lift", format!("hold:{id}"), reason.clone()).await?;
     gateway.metrics.hold_lifted();
     tracing::info!(hold = %id, actor = actor.0, reason, "hold lifted");
-    gateway.holds.reload(&*gateway.registry).await?;
     Ok(true)
 }
 
@@ -164,14 +165,16 @@ async fn open(
         opened_by,
         lifted: None,
     };
-    let opened = match gateway.registry.open_hold(&hold).await? {
+    let opened = gateway.registry.open_hold(&hold).await?;
+    // In force before it is told of.
+    gateway.holds.reload(&*gateway.registry).await?;
+    let opened = match opened {
         OpenedHold::Already(existing) => existing,
         OpenedHold::New => {
             announce(gateway, actor, &hold).await?;
             hold
         }
     };
-    gateway.holds.reload(&*gateway.registry).await?;
     standby::take_over(gateway).await;
     Ok(opened)
 }
