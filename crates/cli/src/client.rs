@@ -14,6 +14,9 @@ use crate::exit::Failure;
 /// Adding a credential probes the platform, which may take several timeouts.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Far beyond what any disk here takes.
+const LONGEST_BACKUP: Duration = Duration::from_secs(24 * 3_600);
+
 /// A gateway, and how to reach it.
 pub struct Client {
     http: reqwest::Client,
@@ -69,24 +72,42 @@ impl Client {
         idempotency_key: &str,
         body: Vec<u8>,
     ) -> Result<EventsAnswer, Failure> {
-        let mut request = self.http.post(format!("{}{path}", self.base_url));
-        if let Some(key) = &self.key {
-            request = request.bearer_auth(key);
-        }
-        let request = request
+        let request = self
+            .authorized(self.http.post(format!("{}{path}", self.base_url)))
             .header("content-type", "application/x-ndjson")
             .header("idempotency-key", idempotency_key)
             .body(body);
-        let unreachable = |e: reqwest::Error| Failure::Unreachable {
-            at: self.at.clone(),
-            cause: innermost(&e.without_url()),
-        };
-        let answer = request.send().await.map_err(unreachable)?;
+        let answer = request.send().await.map_err(|e| self.unreachable(e))?;
         let status = answer.status();
         let retry_after = answer.headers().get("retry-after").and_then(|v| v.to_str().ok());
         let retry_after_s = retry_after.and_then(|text| text.parse().ok());
-        let body = answer.bytes().await.map_err(unreachable)?;
+        let body = answer.bytes().await.map_err(|e| self.unreachable(e))?;
         Ok(EventsAnswer { status: status.as_u16(), retry_after_s, body: body.to_vec() })
+    }
+
+    /// Has the gateway take a backup, and answers as soon as that begins to arrive.
+    pub async fn backup(&self) -> anyhow::Result<reqwest::Response> {
+        let request = self.http.post(format!("{}/v1/backup", self.base_url));
+        // As long as it takes; a gateway that has stopped sending closes the connection.
+        let request = request.timeout(LONGEST_BACKUP);
+        let answer = self.authorized(request).send().await.map_err(|e| self.unreachable(e))?;
+        let status = answer.status();
+        if !status.is_success() {
+            let bytes = answer.bytes().await.context("failed to read the gateway's answer")?;
+            return Err(refusal(status, &bytes).into());
+        }
+        Ok(answer)
+    }
+
+    fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> Failure {
+        Failure::Unreachable { at: self.at.clone(), cause: innermost(&error.without_url()) }
     }
 
     async fn call<T: DeserializeOwned>(
@@ -95,18 +116,13 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<T> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base_url));
-        if let Some(key) = &self.key {
-            request = request.bearer_auth(key);
-        }
+        let mut request =
+            self.authorized(self.http.request(method, format!("{}{path}", self.base_url)));
         if let Some(body) = body {
             request =
                 request.header("content-type", "application/json").body(serde_json::to_vec(body)?);
         }
-        let answer = request.send().await.map_err(|e| Failure::Unreachable {
-            at: self.at.clone(),
-            cause: innermost(&e.without_url()),
-        })?;
+        let answer = request.send().await.map_err(|e| self.unreachable(e))?;
         let status = answer.status();
         let bytes = answer.bytes().await.context("failed to read the gateway's answer")?;
         if !status.is_success() {

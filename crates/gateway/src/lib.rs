@@ -19,10 +19,12 @@ mod http;
 mod ingest;
 mod lanes;
 pub mod metrics;
+pub mod offline;
 mod random;
 mod serve;
 pub mod services;
 mod state;
+mod stores;
 
 pub use clock::Clock;
 pub use http::{RouteInfo, router, routes};

@@ -7,15 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use holdfast_storage::{Outbox as _, Registry, StorageError};
-use holdfast_storage_embedded::{
-    DataDir, DataKeys, EmbeddedOutbox, EmbeddedRegistry, OutboxSettings,
-};
-use holdfast_vault::{MasterKey, Vault, VaultError};
+use holdfast_storage::{Outbox as _, StorageError};
+use holdfast_storage_embedded::{DataDir, EmbeddedOutbox};
+use holdfast_vault::VaultError;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -28,13 +25,11 @@ use crate::lanes::Lanes;
 use crate::metrics::Metrics;
 use crate::services::standby;
 use crate::state::Gateway;
+use crate::stores::Stores;
 
 /// Name of the admin socket inside the data directory. Whoever may open it is an admin, so it is
 /// readable by the owner alone.
 pub const ADMIN_SOCKET: &str = "admin.sock";
-
-/// Name of the master key file that the first start makes.
-const MASTER_KEY_FILE: &str = "master.key";
 
 /// How often records that are past their retention are erased.
 const RETENTION_PERIOD: Duration = Duration::from_secs(3600);
@@ -70,13 +65,8 @@ pub struct Running {
 /// Starts everything. Nothing is bound before storage and vault are open and agree.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let dir = settings.storage.data_dir.clone();
-    let lock = lock_data_dir(&dir)?;
     let clock = Clock::default();
-
-    let vault = Arc::new(Vault::new(master_key(&settings)?));
-    let registry = Arc::new(EmbeddedRegistry::open(&dir)?);
-    check_canary(&vault, &registry).await?;
-    let outbox = Arc::new(open_outbox(&settings, &clock, vault.clone())?);
+    let Stores { lock, vault, registry, outbox, backups } = Stores::open(&settings, &clock).await?;
 
     let timeout = Duration::from_millis(settings.delivery.request_timeout_ms);
     let egress = Egress::new(timeout).map_err(|e| StartError::Egress(e.to_string()))?;
@@ -85,6 +75,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         clock,
         outbox: outbox.clone(),
         registry,
+        backups,
         vault,
         directory: Directory::default(),
         holds: HoldBook::default(),
@@ -142,65 +133,6 @@ impl Running {
         let _ = std::fs::remove_file(&self.admin_socket);
         self.outbox.close().await
     }
-}
-
-fn lock_data_dir(dir: &Path) -> Result<DataDir, StartError> {
-    DataDir::lock(dir)
-        .map_err(|e| StartError::DataDir { dir: dir.to_owned(), cause: e.to_string() })
-}
-
-/// The configured key file, else the one in the data directory, made at the first start.
-fn master_key(settings: &Settings) -> Result<MasterKey, VaultError> {
-    if let Some(file) = &settings.vault.master_key_file {
-        return MasterKey::from_file(file);
-    }
-    let file = settings.storage.data_dir.join(MASTER_KEY_FILE);
-    let (key, created) = MasterKey::load_or_create(&file)?;
-    if created {
-        tracing::warn!(file = %file.display(),
-            "made a new master key beside the data; move it elsewhere and set vault.master_key_file, \
-             because who has both can read every token");
-    }
-    Ok(key)
-}
-
-/// Refuses to start with a key that is not the one the data was sealed with.
-async fn check_canary(vault: &Vault, registry: &EmbeddedRegistry) -> Result<(), StartError> {
-    let stored = registry.put_once("vault.canary", &vault.canary()?).await?;
-    vault.check_canary(&stored).map_err(StartError::WrongKey)
-}
-
-fn open_outbox(
-    settings: &Settings,
-    clock: &Clock,
-    vault: Arc<Vault>,
-) -> Result<EmbeddedOutbox, StorageError> {
-    let storage = &settings.storage;
-    let outbox = OutboxSettings {
-        max_bytes: storage.max_disk_bytes.0,
-        reserve_bytes: storage.reserve_bytes.0,
-        ..OutboxSettings::in_dir(&storage.data_dir)
-    };
-    EmbeddedOutbox::open(outbox, Arc::new(OutboxKeys(vault)), clock.wall())
-}
-
-/// The outbox's data keys, wrapped by the vault.
-struct OutboxKeys(Arc<Vault>);
-
-const OUTBOX_PURPOSE: &str = "outbox.v1";
-
-impl DataKeys for OutboxKeys {
-    fn new_key(&self) -> Result<(Zeroizing<[u8; 32]>, Vec<u8>), StorageError> {
-        self.0.new_data_key(OUTBOX_PURPOSE).map_err(key_error)
-    }
-
-    fn unwrap_key(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, StorageError> {
-        self.0.unwrap_data_key(OUTBOX_PURPOSE, wrapped).map_err(key_error)
-    }
-}
-
-fn key_error(error: VaultError) -> StorageError {
-    StorageError::Damaged { what: "a data key of the outbox", detail: error.to_string() }
 }
 
 async fn listen_http(

@@ -6,6 +6,7 @@ use holdfast_model::destination::Destination;
 use holdfast_model::platform::PlatformId;
 use holdfast_model::scope::ScopeFacts;
 use holdfast_storage::{AuditEntry, Outbox, Registry, StorageError};
+use holdfast_storage_embedded::backup::Backups;
 use holdfast_vault::Vault;
 
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ pub struct Gateway {
     pub outbox: Arc<dyn Outbox>,
     pub registry: Arc<dyn Registry>,
     pub vault: Arc<Vault>,
+    pub(crate) backups: Backups,
     pub(crate) directory: Directory,
     pub(crate) holds: HoldBook,
     pub(crate) lanes: Lanes,

@@ -10,9 +10,16 @@ use rustix::fs::{FlockOperation, flock};
 pub enum DataDirError {
     #[error("another process has it open; stop that one first, or talk to it")]
     Taken,
+    #[error(
+        "a restore into it was not finished; restore into another directory, and remove this one"
+    )]
+    Unfinished,
     #[error("{path}: {cause}")]
     Io { path: PathBuf, cause: std::io::Error },
 }
+
+/// Name of the mark in a directory that a restore has not finished.
+pub(crate) const UNFINISHED: &str = "restore-unfinished";
 
 /// Held as long as the directory is in use. The lock ends with the process, however it ends.
 #[derive(Debug)]
@@ -23,6 +30,21 @@ pub struct DataDir {
 impl DataDir {
     /// Makes the directory if it is missing (for its owner alone) and locks it.
     pub fn lock(dir: &Path) -> Result<Self, DataDirError> {
+        let lock = Self::lock_any(dir)?;
+        if dir.join(UNFINISHED).exists() { Err(DataDirError::Unfinished) } else { Ok(lock) }
+    }
+
+    /// The same for a restore, which puts a mark there with which nothing else locks it.
+    pub(crate) fn lock_unfinished(dir: &Path) -> Result<Self, DataDirError> {
+        let lock = Self::lock_any(dir)?;
+        let path = dir.join(UNFINISHED);
+        match OpenOptions::new().create(true).truncate(false).write(true).open(&path) {
+            Ok(_) => Ok(lock),
+            Err(cause) => Err(DataDirError::Io { path, cause }),
+        }
+    }
+
+    fn lock_any(dir: &Path) -> Result<Self, DataDirError> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |cause| DataDirError::Io { path, cause }
@@ -56,5 +78,14 @@ mod tests {
         assert!(matches!(DataDir::lock(&path), Err(DataDirError::Taken)));
         drop(first);
         DataDir::lock(&path).unwrap();
+    }
+
+    #[test]
+    fn what_a_restore_left_unfinished_is_not_taken_for_a_data_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data");
+        drop(DataDir::lock_unfinished(&path).unwrap());
+        assert!(matches!(DataDir::lock(&path), Err(DataDirError::Unfinished)));
+        DataDir::lock_unfinished(&path).unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! Storage on local disk, which is what runs by default: the outbox as a segmented log of our own,
 //! the ledger's terminal rows and the registry on SQLite.
 
+pub mod backup;
 mod data_dir;
 pub mod disk;
 mod outbox;

@@ -4,7 +4,7 @@
 //! on, deleted content overwritten, and a schema version in `user_version`. This module knows
 //! nothing of what the tables mean; each store brings its own list of migrations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use holdfast_storage::StorageError;
@@ -43,6 +43,51 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StorageError> {
     let configured = connection.busy_timeout(BUSY_TIMEOUT);
     configured.map_err(|cause| failed("configure the database", path, &cause))?;
     Ok(connection)
+}
+
+/// A file as it is at one moment, whatever is written to it meanwhile.
+pub(crate) struct Snapshot {
+    /// In a transaction that only reads.
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Snapshot {
+    /// `connection` is of [`open_to_read`].
+    pub(crate) fn take(connection: Connection, path: &Path) -> Result<Self, StorageError> {
+        // The transaction begins with the first statement that reads.
+        connection
+            .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
+            .map_err(|cause| failed("take a snapshot of the database", path, &cause))?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    pub(crate) fn bytes(&self) -> Result<u64, StorageError> {
+        let ask = |pragma| -> rusqlite::Result<i64> {
+            self.connection.pragma_query_value(None, pragma, |row| row.get(0))
+        };
+        ask("page_count")
+            .and_then(|pages| Ok(pages.saturating_mul(ask("page_size")?)))
+            .map(|bytes| u64::try_from(bytes).unwrap_or(0))
+            .map_err(|cause| failed("measure the database", &self.path, &cause))
+    }
+
+    /// A new file with what the snapshot has. Not synced.
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<(), StorageError> {
+        let copy = || -> rusqlite::Result<()> {
+            let mut target = Connection::open(path)?;
+            target.pragma_update(None, "synchronous", "off")?;
+            let backup = rusqlite::backup::Backup::new(&self.connection, &mut target)?;
+            backup.step(-1)?;
+            drop(backup);
+            target.close().map_err(|(_, cause)| cause)
+        };
+        create_private(path).map_err(|cause| StorageError::Io {
+            doing: "create a copy of the database",
+            cause: format!("{}: {cause}", path.display()),
+        })?;
+        copy().map_err(|cause| failed("copy the database", &self.path, &cause))
+    }
 }
 
 /// Creates the file readable by its owner alone; SQLite gives its companions the same mode. An

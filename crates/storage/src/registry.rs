@@ -111,7 +111,11 @@ pub trait Registry: Send + Sync + 'static {
     /// Newest first.
     async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError>;
 
-    /// Small values that belong to the installation: vault canary, epoch. Insert-if-absent; returns
+    /// How often this installation was restored from a backup. What happened elsewhere between a
+    /// backup and its restore is not known here.
+    async fn epoch(&self) -> Result<u64, StorageError>;
+
+    /// Small values that belong to the installation, such as the vault's canary. Insert-if-absent; returns
     /// what is stored now.
     async fn put_once(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, StorageError>;
 }

@@ -1,6 +1,7 @@
 //! The command line. One file per subcommand; this one lists and dispatches them.
 
 mod app;
+mod backup;
 mod check;
 mod credential;
 mod dead_letter;
@@ -9,6 +10,7 @@ mod destination;
 mod explain;
 mod hold;
 mod key;
+mod restore;
 mod sandbox;
 mod send;
 mod serve;
@@ -82,6 +84,10 @@ enum Command {
     /// Dead letters and expired items.
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetter),
+    /// Take a backup, of a running gateway or of a stopped one.
+    Backup(backup::Backup),
+    /// Make a data directory from a backup.
+    Restore(restore::Restore),
     /// Keys of Holdfast's own API.
     #[command(subcommand)]
     Key(key::Key),
@@ -104,6 +110,8 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Command::Destination(command) => block_on(command.run(&global, output)),
         Command::Hold(command) => block_on(command.run(&global, output)),
         Command::DeadLetter(command) => block_on(command.run(&global, output)),
+        Command::Backup(command) => block_on(command.run(&global, output)),
+        Command::Restore(command) => block_on(command.run(&global, output)),
         Command::Key(command) => block_on(command.run(&global, output)),
     }
 }
@@ -121,6 +129,11 @@ impl Global {
             settings.storage.data_dir.clone_from(dir);
         }
         Ok(settings)
+    }
+
+    /// Whether a gateway was named that may be on another machine.
+    pub fn is_remote(&self) -> bool {
+        self.url.is_some()
     }
 
     /// The running gateway: at `--url`, else through the socket in the data directory.

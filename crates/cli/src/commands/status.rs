@@ -39,6 +39,9 @@ fn show(status: &Value, output: &Output) {
         STATES.iter().map(|state| format!("{} {state}", number(&ledger[state]))).collect();
     let accepted = format!("{} accepted = ", number(&ledger["accepted"]));
     output.hanging(&accepted, &terms.join(" + "));
+    if let Some(epoch) = status["epoch"].as_u64().filter(|epoch| *epoch > 0) {
+        output.line(format!("Restored from a backup; this is epoch {epoch}."));
+    }
     if status["clock_trusted"] == false {
         output.line("The wall clock disagrees with the platforms' clocks: nothing expires until it is right.");
     }

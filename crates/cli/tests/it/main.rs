@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "tests say which seed they ran")]
 
 mod attempts;
+mod backup;
 mod commands;
 mod dead_letters;
 mod death;

@@ -4,6 +4,7 @@
 //! the routes. Everything that changes something is audited here.
 
 pub mod apps;
+pub mod backup;
 pub mod correction;
 pub mod credentials;
 pub mod dead_letters;

@@ -19,6 +19,8 @@ pub struct Status {
     /// Accepted items that are in no state. Anything but 0 is a defect of Holdfast.
     pub lost: i64,
     pub clock_trusted: bool,
+    /// How often this installation was restored from a backup.
+    pub epoch: u64,
     pub destinations: Vec<DestinationStatus>,
     pub holds: Vec<HoldView>,
 }
@@ -87,6 +89,7 @@ pub async fn status(gateway: &Gateway) -> Result<Status, ServiceError> {
         ledger: total,
         lost: total.lost(),
         clock_trusted: now.wall_is_trusted,
+        epoch: gateway.registry.epoch().await?,
         destinations: rows,
         holds: holds::list(gateway, false).await?,
     })

@@ -63,6 +63,32 @@ pub async fn record(
     submit(jobs, Kind::Attempts, payload, Purpose::Mark { lane, items }).await
 }
 
+/// Marks everything that waits, before anything is leased, and says how much that is: this log was
+/// somewhere else, and what became of its items since is not known here.
+pub async fn distrust(shared: &Shared, jobs: &SyncSender<Job>) -> Result<u64, StorageError> {
+    let lanes: Vec<(LaneId, SeqRuns)> = {
+        let all = shared.lanes();
+        all.iter().map(|(lane, index)| (*lane, in_order(index.seqs()))).collect()
+    };
+    let most = (shared.settings.segment_bytes / SHARE_OF_A_SEGMENT) as usize;
+    let mut waiting = 0;
+    for (lane, items) in lanes.into_iter().filter(|(_, items)| !items.is_empty()) {
+        waiting += items.seqs().count() as u64;
+        let mut payload = Marks { lane, attempted: true, items: items.clone() }.write();
+        if payload.len() > most {
+            payload = Marks { lane, attempted: true, items: items.hull() }.write();
+        }
+        submit(jobs, Kind::Attempts, payload, Purpose::Distrust { lane, items }).await?;
+    }
+    Ok(waiting)
+}
+
+fn in_order(seqs: impl Iterator<Item = Seq>) -> SeqRuns {
+    let mut seqs: Vec<Seq> = seqs.collect();
+    seqs.sort_unstable();
+    seqs.into_iter().collect()
+}
+
 /// Takes marks back, in leases at once and on the disk as soon as it is convenient.
 pub fn withdraw(shared: &Shared, jobs: &SyncSender<Job>, lane: LaneId, items: &[Seq]) {
     let items: SeqRuns = items.iter().copied().collect();

@@ -70,6 +70,8 @@ pub enum Purpose {
     PutBack { left: Vec<LedgerState>, room: Reservation },
     /// Which items may have arrived from now on.
     Mark { lane: LaneId, items: SeqRuns },
+    /// The same of items that nobody has leased.
+    Distrust { lane: LaneId, items: SeqRuns },
     /// Copies of remembered requests, with the segment they were in.
     CarryRemembered { from: u32 },
 }
@@ -308,6 +310,11 @@ impl Shared {
                     Purpose::Mark { lane, items } => {
                         if let Some(index) = lanes.get_mut(lane) {
                             index.mark_attempted(items);
+                        }
+                    }
+                    Purpose::Distrust { lane, items } => {
+                        if let Some(index) = lanes.get_mut(lane) {
+                            index.restore_attempted(items);
                         }
                     }
                     Purpose::CarryRemembered { .. } => {}

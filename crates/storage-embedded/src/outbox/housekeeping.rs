@@ -46,10 +46,13 @@ fn keep_house(shared: &Shared, jobs: &SyncSender<Job>) -> Result<(), StorageErro
 fn recycle_dead(shared: &Shared) -> Result<(), StorageError> {
     let dead = shared.segments().dead();
     for number in dead {
+        if !shared.segments().give_up(number) {
+            continue;
+        }
         let spare = shared.spares().name_for_recycled();
         let spare = release_file(&*shared.disk, &file_name(number), spare);
         let spare = spare.map_err(io("recycle a segment"))?;
-        shared.segments().all.remove(&number);
+        shared.segments().gone(number);
         spare.into_iter().for_each(|name| shared.spares().add(name));
     }
     Ok(())

@@ -20,7 +20,7 @@ use super::append::blocking;
 use super::letters;
 use super::shared::lock;
 use super::terminal::{self, MIGRATIONS, Terminal, failed};
-use crate::sqlite;
+use crate::sqlite::{self, Snapshot};
 
 /// Most jobs that one transaction takes in.
 const MAX_GROUP: usize = 256;
@@ -133,6 +133,16 @@ impl TerminalStore {
             Ok(())
         })))?;
         wait.recv().map_err(|_| StorageError::Closed)?
+    }
+
+    /// Does this between two transactions: no row is written until it is done.
+    pub async fn between<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Snapshot) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let path = self.reader.path.clone();
+        let (opened, path) = blocking(move || Ok((sqlite::open_to_read(&path)?, path))).await?;
+        self.run(move |_| work(Snapshot::take(opened, &path)?)).await
     }
 
     fn send(&self, job: Job) -> Result<(), StorageError> {

@@ -4,13 +4,14 @@
 //! `committer` the one thread that writes it, `index` where every waiting item is, `attempts` which
 //! of them may have arrived already, `terminal` the rows of what left the queue and `ledger` the
 //! thread that writes them, `letters` how those rows are looked at and `replay` how items come back
-//! from there, `find` where an item is, `recover` how all of it is found again, `housekeeping` what
+//! from there, `find` where an item is, `cut` the state that a backup copies, `recover` how all of it is found again, `housekeeping` what
 //! goes on in the background, `remember` the idempotency keys. This file puts them together.
 
 mod append;
 mod attempts;
 mod cipher;
 mod committer;
+mod cut;
 mod find;
 mod frame;
 mod frames;
@@ -44,7 +45,9 @@ use holdfast_storage::{
 };
 
 pub use cipher::DataKeys;
+pub(crate) use cut::Cut;
 pub use inspect::{Inspected, inspect};
+pub(crate) use segments::{file_name, number_of};
 
 use crate::disk::{Disk, RealDisk};
 use cipher::Cipher;
@@ -157,6 +160,30 @@ impl EmbeddedOutbox {
         dead_before: UnixMillis,
     ) -> Result<u64, StorageError> {
         self.shared.purge(delivered_before, dead_before).await
+    }
+
+    /// What a restart would find if this were the last moment. `also` is looked at in the same
+    /// moment; nothing leaves the queue until it is done.
+    pub(crate) async fn cut<T: Send + 'static>(
+        &self,
+        also: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<(Cut, T), StorageError> {
+        cut::take(&self.shared, also).await
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.shared.settings.dir
+    }
+
+    /// How much more could be written without touching what is kept for the outbox itself.
+    pub(crate) fn unreserved_bytes(&self) -> Result<u64, StorageError> {
+        let free = self.shared.disk.free_bytes().map_err(io("look at the disk's free space"))?;
+        Ok(free.saturating_sub(self.shared.settings.reserve_bytes))
+    }
+
+    /// From now on every waiting item counts as one that may have arrived. Says how many wait.
+    pub async fn distrust_waiting(&self) -> Result<u64, StorageError> {
+        attempts::distrust(&self.shared, &self.jobs.sender()?).await
     }
 
     fn stop(&self) {

@@ -1,6 +1,6 @@
 //! The segments that exist, and how much of each is still needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use holdfast_storage::StorageError;
@@ -32,6 +32,10 @@ impl Segment {
 #[derive(Default)]
 pub struct Segments {
     pub all: BTreeMap<u32, Segment>,
+    /// What copies still need, by the number of the pin.
+    pinned: BTreeMap<u64, BTreeSet<u32>>,
+    /// Dead ones whose files are being given up.
+    going: BTreeSet<u32>,
 }
 
 /// A sealed segment with less than this share of live bytes is worth copying what is left of it.
@@ -76,6 +80,42 @@ impl Segments {
         dead.map(|(number, _)| *number).collect()
     }
 
+    /// Whether the file of a dead segment may be used for something else. From then on no copy
+    /// begins to need it.
+    pub fn give_up(&mut self, number: u32) -> bool {
+        let is_free = !self.pinned.values().any(|pinned| pinned.contains(&number));
+        if is_free {
+            self.going.insert(number);
+        }
+        is_free
+    }
+
+    /// Its name is durably gone.
+    pub fn gone(&mut self, number: u32) {
+        self.all.remove(&number);
+        self.going.remove(&number);
+    }
+
+    /// Everything that a restart would need, which stays as it is until it is unpinned.
+    pub fn pin(&mut self) -> (u64, Vec<(u32, &Segment)>) {
+        let pin = self.pinned.last_key_value().map_or(0, |(last, _)| last + 1);
+        let is_staying = |number: &u32| !self.going.contains(number);
+        self.pinned.insert(pin, self.all.keys().copied().filter(is_staying).collect());
+        let staying = self.all.iter().filter(|(number, _)| !self.going.contains(number));
+        (pin, staying.map(|(number, segment)| (*number, segment)).collect())
+    }
+
+    /// One segment is copied.
+    pub fn copied(&mut self, pin: u64, number: u32) {
+        if let Some(pinned) = self.pinned.get_mut(&pin) {
+            pinned.remove(&number);
+        }
+    }
+
+    pub fn unpin(&mut self, pin: u64) {
+        self.pinned.remove(&pin);
+    }
+
     /// The sealed segment that is best copied onward.
     pub fn compaction_victim(&self, segment_bytes: u64) -> Option<u32> {
         if self.all.len() < MIN_SEGMENTS {
@@ -86,6 +126,7 @@ impl Segments {
             .iter()
             .filter(|(number, segment)| {
                 Some(**number) != current
+                    && !segment.is_dead()
                     && segment.live_bytes * 100 < segment_bytes * MOSTLY_DEAD_PERCENT
             })
             .min_by_key(|(_, segment)| segment.live_bytes)

@@ -1,8 +1,8 @@
-//! Small values that belong to the installation, written once.
+//! Small values that belong to the installation: those that are written once, and its epoch.
 
 use holdfast_model::id::TENANT;
 use holdfast_storage::StorageError;
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::row::{execute, refused, sql_failed};
 
@@ -32,4 +32,28 @@ pub(super) fn put_once(
         |row| row.get(0),
     )
     .map_err(sql_failed("read a setting"))
+}
+
+/// 0 until the first restore.
+pub(super) fn epoch(tx: &Transaction<'_>) -> Result<u64, StorageError> {
+    let found: Option<i64> = tx
+        .query_row(
+            "SELECT last FROM counter WHERE tenant_id = ?1 AND name = 'epoch'",
+            [TENANT],
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(sql_failed("read the epoch"))?;
+    Ok(found.and_then(|epoch| u64::try_from(epoch).ok()).unwrap_or(0))
+}
+
+pub(super) fn begin_epoch(tx: &Transaction<'_>) -> Result<u64, StorageError> {
+    execute(
+        tx,
+        "begin an epoch",
+        "INSERT INTO counter (tenant_id, name, last) VALUES (?1, 'epoch', 1)
+         ON CONFLICT (tenant_id, name) DO UPDATE SET last = last + 1",
+        [TENANT],
+    )?;
+    epoch(tx)
 }

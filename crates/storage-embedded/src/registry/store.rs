@@ -16,10 +16,7 @@ use rusqlite::Connection;
 use super::owner::{Owner, in_transaction};
 use super::row::sql_failed;
 use super::{apps, audit, credentials, destinations, holds, keys, schema, settings};
-use crate::sqlite;
-
-/// Name of the file inside the data directory.
-const FILE_NAME: &str = "registry.sqlite";
+use crate::sqlite::{self, Snapshot};
 
 /// The registry of one data directory. The directory's lock is taken elsewhere; this type assumes
 /// that no other process has the file open for writing.
@@ -29,12 +26,15 @@ pub struct EmbeddedRegistry {
 }
 
 impl EmbeddedRegistry {
+    /// Name of the file inside the data directory.
+    pub const FILE_NAME: &str = "registry.sqlite";
+
     /// Opens or creates the registry in an existing directory.
     ///
     /// # Errors
     /// If the directory is missing, the file is damaged, or a newer release wrote it.
     pub fn open(dir: &Path) -> Result<Self, StorageError> {
-        let path = dir.join(FILE_NAME);
+        let path = dir.join(Self::FILE_NAME);
         let connection = sqlite::open(&path, schema::MIGRATIONS)?;
         // A crash may have come between a shredding and the emptying of the log. A reader in the
         // way is no reason not to start.
@@ -45,6 +45,16 @@ impl EmbeddedRegistry {
     /// Where the registry is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the registry is at this moment.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StorageError> {
+        Snapshot::take(sqlite::open_to_read(&self.path)?, &self.path)
+    }
+
+    /// It was restored once more.
+    pub(crate) async fn begin_epoch(&self) -> Result<u64, StorageError> {
+        self.owner.transact(settings::begin_epoch).await
     }
 
     /// Computes the audit trail's hash chain anew.
@@ -214,6 +224,10 @@ impl Registry for EmbeddedRegistry {
 
     async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
         self.owner.transact(move |tx| audit::newest(tx, limit)).await
+    }
+
+    async fn epoch(&self) -> Result<u64, StorageError> {
+        self.owner.transact(settings::epoch).await
     }
 
     async fn put_once(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, StorageError> {

@@ -1,6 +1,7 @@
 //! What the embedded stores must do, from outside.
 
 mod attempts;
+mod backup;
 mod damage;
 mod outbox;
 mod outbox_conformance;

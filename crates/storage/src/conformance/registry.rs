@@ -62,6 +62,7 @@ macro_rules! registry_conformance {
             keys::revoking_happens_once
             audit::the_trail_is_newest_first_and_survives_reopening
             audit::entries_at_once_are_all_kept
+            audit::an_installation_that_was_never_restored_is_in_epoch_0
             audit::a_value_is_put_once
             audit::of_many_puts_at_once_all_see_one_value
         }

@@ -54,6 +54,11 @@ pub async fn a_value_is_put_once(factory: &dyn RegistryFactory) {
     assert_eq!(registry.put_once("epoch", b"1").await.unwrap(), b"", "an empty value is a value");
 }
 
+pub async fn an_installation_that_was_never_restored_is_in_epoch_0(factory: &dyn RegistryFactory) {
+    assert_eq!(factory.open().await.epoch().await.unwrap(), 0);
+    assert_eq!(factory.open().await.epoch().await.unwrap(), 0, "a restart is no restore");
+}
+
 pub async fn of_many_puts_at_once_all_see_one_value(factory: &dyn RegistryFactory) {
     let registry = factory.open().await;
     let values: Vec<[u8; 1]> = (0..30).map(|n| [n]).collect();
