@@ -12,4 +12,3 @@ mod ndjson;
 mod profiles;
 mod routing;
 mod snap;
-mod snap_ear;

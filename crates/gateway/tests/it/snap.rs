@@ -4,17 +4,20 @@
 use holdfast_model::access::Role;
 use holdfast_model::destination::Destination;
 use holdfast_model::secret::Secret;
-use holdfast_testkit::{SNAP_PRODUCTION, fake_snap_token};
+use holdfast_sandbox::{
+    AssetCounts, RequestRecord, RunningSandbox, Sandbox, SandboxHandle, SandboxSettings,
+    SnapTokenKind, TokenPlace,
+};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Harness};
-use crate::snap_ear::SnapEar;
 
 const PIXEL: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 const OTHER_PIXEL: &str = "1a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+const ORGANIZATION: &str = "3a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 
 struct Shop {
-    ear: SnapEar,
+    sandbox: RunningSandbox,
     harness: Harness,
     admin: Secret,
     key: Secret,
@@ -22,27 +25,56 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
-        let ear = SnapEar::open().await;
-        let harness = Harness::toward(&ear.url).await;
+        let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
+        let snap = sandbox.handle();
+        snap.add_organization(ORGANIZATION);
+        snap.add_pixel(PIXEL, ORGANIZATION);
+        snap.add_pixel(OTHER_PIXEL, ORGANIZATION);
+        let harness = Harness::toward(&sandbox.base_url()).await;
         let admin = harness.key("boss", Role::Admin, &[]).await;
         let key = harness.key("sender", Role::Ingest, &[]).await;
-        Self { ear, harness, admin, key }
+        Self { sandbox, harness, admin, key }
+    }
+
+    fn snap(&self) -> &SandboxHandle {
+        self.sandbox.handle()
+    }
+
+    fn counted(&self, pixel: &str) -> AssetCounts {
+        self.snap().state().assets.get(pixel).cloned().unwrap_or_default()
+    }
+
+    /// Requests with events, taken or not, in order.
+    fn deliveries(&self) -> Vec<RequestRecord> {
+        let mut all = self.snap().requests(None, 10_000);
+        all.retain(|request| request.events > 0 && !request.path.contains("validate"));
+        all.sort_by_key(|request| request.number);
+        all
+    }
+
+    /// As Snap has it, of the pixel.
+    fn last_event(&self, pixel: &str) -> Value {
+        self.snap().events(pixel, 10_000).last().unwrap().clone()
     }
 
     async fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
         self.harness.call(method, path, Some(self.admin.expose()), body).await
     }
 
-    /// A token that Snap takes for these assets, as the credential's next version.
-    async fn add_token(&self, seed: u64, assets: &[&str]) -> String {
-        let made = self.harness.now().0 - 3_600;
-        let token = fake_snap_token(SNAP_PRODUCTION, made, seed);
-        assets.iter().for_each(|asset| self.ear.allow(&token, asset));
+    /// A token that Snap takes for the organization's assets, as the credential's next version.
+    async fn add_token(&self) -> String {
+        let token = self.snap().issue_snap_token(ORGANIZATION, SnapTokenKind::default());
         let credential = json!({"id": "snap", "platform": "snap", "token": token});
         let added = self.call("POST", "/v1/credentials", &credential).await;
         assert!(matches!(added.status, 201 | 202), "{:#}", added.body);
         assert_eq!(added.body["activated"], true, "{:#}", added.body);
         token
+    }
+
+    /// Time passes for everybody.
+    fn pass(&self, ms: u64) {
+        self.snap().advance(ms);
+        self.harness.gateway().clock.turn_on(ms);
     }
 
     async fn destination(&self, name: &str, asset: &str) -> Destination {
@@ -85,25 +117,23 @@ impl Shop {
 #[tokio::test]
 async fn events_are_delivered_in_snaps_own_form() {
     let shop = Shop::open().await;
-    let token = shop.add_token(1, &[PIXEL]).await;
+    shop.add_token().await;
     let destination = shop.destination("snap-web", PIXEL).await;
     shop.send("snap-web", 0..3).await;
     shop.harness.until(&destination, |ledger| ledger.delivered == 3).await;
-    let (path, body) = shop.ear.last_request();
-    assert_eq!(path, format!("/v3/{PIXEL}/events?access_token={token}"));
+    let sent = shop.deliveries().pop().unwrap();
+    assert_eq!((sent.path, sent.status), (format!("/v3/{PIXEL}/events"), 200));
+    assert_eq!(sent.token.unwrap().place, TokenPlace::Query);
     let hash = "542d240129883c019e106e3b1b2d3f3cb3537c43c425364de8e951d5a3083345";
-    assert_eq!(
-        body["data"][0]["user_data"]["em"],
-        json!([hash]),
-        "the vector of the documentation"
-    );
-    assert_eq!(shop.ear.counted(PIXEL), (3, 0));
+    let event = shop.last_event(PIXEL);
+    assert_eq!(event["user_data"]["em"], json!([hash]), "the vector of the documentation");
+    assert_eq!((shop.counted(PIXEL).distinct, shop.counted(PIXEL).counted_twice), (3, 0));
 }
 
 #[tokio::test]
 async fn what_is_not_snaps_is_refused_when_a_destination_is_added() {
     let shop = Shop::open().await;
-    shop.add_token(1, &[PIXEL]).await;
+    shop.add_token().await;
     let body = |asset: &str, settings: Value| json!({"id": "x", "platform": "snap", "asset": asset, "credential": "snap", "settings": settings});
     for (body, field) in [
         (body("1234567890", json!({})), "asset: expected the id of a Snap pixel"),
@@ -136,14 +166,14 @@ async fn what_is_not_snaps_is_refused_when_a_destination_is_added() {
 async fn five_hundred_and_ninety_events_survive_five_hours_of_401() {
     const MINUTE_MS: u64 = 60_000;
     let shop = Shop::open().await;
-    let old = shop.add_token(1, &[PIXEL, OTHER_PIXEL]).await;
+    let old = shop.add_token().await;
     let destination = shop.destination("snap-web", PIXEL).await;
     let other = shop.destination("snap-app", OTHER_PIXEL).await;
     shop.send("snap-web", 0..10).await;
     shop.harness.until(&destination, |ledger| ledger.delivered == 10).await;
 
     // One asset is refused. The first event finds out; within a minute everybody can know.
-    shop.ear.forbid(&old, PIXEL);
+    assert!(shop.snap().assign(&old, PIXEL, false));
     shop.send("snap-web", 10..20).await;
     let hold = shop.first_hold().await;
     assert_eq!(hold["fault"]["name"], "snap.token_refused", "{hold:#}");
@@ -156,9 +186,9 @@ async fn five_hundred_and_ninety_events_survive_five_hours_of_401() {
     assert!(metrics.contains("holdfast_open_holds 1"), "{metrics}");
 
     // Five hours in which events arrive and nothing is attempted.
-    let attempts = shop.ear.requests();
+    let attempts = shop.deliveries().len();
     for half_hour in 0..10_u64 {
-        shop.harness.gateway().clock.turn_on(30 * MINUTE_MS);
+        shop.pass(30 * MINUTE_MS);
         let answer = shop.send("snap-web", 20 + half_hour * 57..20 + (half_hour + 1) * 57).await;
         let receipts = answer.body["receipts"].as_array().unwrap();
         assert!(receipts.iter().all(|one| one["held"] == true), "the producer hears it too");
@@ -166,11 +196,15 @@ async fn five_hundred_and_ninety_events_survive_five_hours_of_401() {
         shop.send("snap-app", number..number + 1).await;
     }
     shop.harness.until(&other, |ledger| ledger.delivered == 10).await;
-    assert_eq!(shop.ear.requests(), attempts + 10, "only the other asset's, with the same token");
+    assert_eq!(
+        shop.deliveries().len(),
+        attempts + 10,
+        "only the other asset's, with the same token"
+    );
 
-    shop.add_token(2, &[PIXEL, OTHER_PIXEL]).await;
+    shop.add_token().await;
     shop.harness.until(&destination, |ledger| ledger.delivered == 590).await;
-    assert_eq!(shop.ear.counted(PIXEL), (590, 0), "each once");
+    assert_eq!((shop.counted(PIXEL).distinct, shop.counted(PIXEL).counted_twice), (590, 0));
     let ledger = shop.harness.counts(&destination).await.ledger;
     assert!(ledger.is_conserved() && ledger.queued == 0, "{ledger:?}");
     let holds = shop.call("GET", "/v1/holds", &Value::Null).await.expect(200).body;
@@ -180,7 +214,7 @@ async fn five_hundred_and_ninety_events_survive_five_hours_of_401() {
 #[tokio::test]
 async fn version_3_is_taken_as_snaps_clients_speak_it() {
     let shop = Shop::open().await;
-    shop.add_token(1, &[PIXEL]).await;
+    shop.add_token().await;
     let destination = shop.destination("snap-web", PIXEL).await;
     let key = shop.key.expose();
     let post = |query: String, body: Value| {
@@ -226,7 +260,7 @@ async fn version_3_is_taken_as_snaps_clients_speak_it() {
 #[tokio::test]
 async fn version_2_names_the_asset_in_each_event() {
     let shop = Shop::open().await;
-    shop.add_token(1, &[PIXEL, OTHER_PIXEL]).await;
+    shop.add_token().await;
     let web = shop.destination("snap-web", PIXEL).await;
     let app = shop.destination("snap-app", OTHER_PIXEL).await;
     let now_ms = shop.harness.now().0 * 1_000;
@@ -247,8 +281,8 @@ async fn version_2_names_the_asset_in_each_event() {
     send(list).await.expect(200);
     shop.harness.until(&web, |ledger| ledger.delivered == 3).await;
     shop.harness.until(&app, |ledger| ledger.delivered == 1).await;
-    let (_, body) = shop.ear.last_request();
-    assert_eq!(body["data"][0]["event_name"], "PURCHASE", "version 3 goes out: {body}");
+    assert_eq!(shop.last_event(PIXEL)["event_name"], "PURCHASE", "version 3 goes out");
+    assert!(shop.deliveries().iter().all(|sent| sent.path.starts_with("/v3/")));
 
     let mut bad = event(OTHER_PIXEL, "f");
     bad["price"] = Value::Null;
@@ -266,7 +300,7 @@ async fn version_2_names_the_asset_in_each_event() {
 #[tokio::test]
 async fn events_are_checked_by_snap_and_counted_by_nobody() {
     let shop = Shop::open().await;
-    let token = shop.add_token(1, &[PIXEL]).await;
+    let token = shop.add_token().await;
     let destination = shop.destination("snap-web", PIXEL).await;
     let path = format!("/v3/{PIXEL}/events/validate?access_token={}", shop.key.expose());
     let body = json!({"data": [shop.event(1), shop.event(2)]});
@@ -295,10 +329,10 @@ async fn events_are_checked_by_snap_and_counted_by_nobody() {
         let unknown = path.replace(PIXEL, OTHER_PIXEL);
         shop.harness.call("GET", &unknown, Some(key), &Value::Null).await.expect(404);
     }
-    shop.ear.forbid(&token, PIXEL);
+    assert!(shop.snap().assign(&token, PIXEL, false));
     let refused = shop.harness.call("POST", &path, None, &body).await.expect(401).body;
     assert_eq!(refused["reason"], "Invalid access token", "Snap's own words");
-    assert_eq!(shop.ear.counted(PIXEL), (0, 0));
+    assert_eq!(shop.counted(PIXEL).received, 0);
     assert_eq!(shop.harness.accepted(&destination).await, 0);
 }
 
@@ -306,7 +340,7 @@ async fn events_are_checked_by_snap_and_counted_by_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn snaps_sdk_delivers_through_the_drop_in_route() {
     let shop = Shop::open().await;
-    shop.add_token(1, &[PIXEL]).await;
+    shop.add_token().await;
     let destination = shop.destination("snap-web", PIXEL).await;
     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e/python/run.sh");
     let mut command = std::process::Command::new("bash");
@@ -324,15 +358,19 @@ async fn snaps_sdk_delivers_through_the_drop_in_route() {
     let sent = listed.len() as u64;
     assert_eq!(sent, 2_041);
     shop.harness.until(&destination, |ledger| ledger.delivered == sent).await;
+    let arrived = shop.snap().events(PIXEL, 10_000);
+    let mut ids: Vec<&str> =
+        arrived.iter().map(|event| event["event_id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
     listed.sort();
-    assert_eq!(shop.ear.ids(PIXEL), listed, "every event once");
-    let (_, body) = shop.ear.last_request();
-    let event = &body["data"][0];
+    assert_eq!(ids, listed, "every event once");
     let hashed = |text: &str| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(text));
-    assert_eq!(event["user_data"]["em"], json!([hashed("person@example.com")]));
-    assert_eq!(event["user_data"]["ph"], json!([hashed("448444124653")]));
-    assert_eq!(event["custom_data"]["value"], 123.45);
-    assert_eq!(event["custom_data"]["content_ids"], json!(["sku-1", "sku-2"]));
-    assert_eq!(event["custom_data"]["num_items"], 2);
-    assert_eq!(event["event_source_url"], "https://shop.example/thank-you");
+    for event in &arrived {
+        assert_eq!(event["user_data"]["em"], json!([hashed("person@example.com")]));
+        assert_eq!(event["user_data"]["ph"], json!([hashed("448444124653")]));
+        assert_eq!(event["custom_data"]["value"], 123.45);
+        assert_eq!(event["custom_data"]["content_ids"], json!(["sku-1", "sku-2"]));
+        assert_eq!(event["custom_data"]["num_items"], 2);
+        assert_eq!(event["event_source_url"], "https://shop.example/thank-you");
+    }
 }
