@@ -8,22 +8,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_model::credential::SignedWith;
-use holdfast_model::id::{BatchId, CredentialId, ItemId, LaneId, VersionNo};
-use holdfast_model::item::{Admitted, BatchGroup, ProfileStamp};
-use holdfast_model::time::{UnixMillis, UnixSeconds};
-use holdfast_storage::{
-    Commit, DeliveredBatch, LeaseAsk, NewItem, Outbox, Settlement, StorageError,
-};
-use holdfast_storage_embedded::{DataKeys, EmbeddedOutbox, OutboxSettings};
+use holdfast_model::id::{BatchId, CredentialId, VersionNo};
+use holdfast_storage::{DeliveredBatch, Outbox, Settlement};
+use holdfast_storage_embedded::EmbeddedOutbox;
 use rusqlite::Connection;
-use zeroize::Zeroizing;
 
 use crate::Options;
+use crate::outbox::{self, LANE, NOW, fragment};
 use crate::table::Table;
 
 const GROUP: usize = 128;
-const LANE: LaneId = LaneId(1);
-const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 const RAW: &str = "raw log, append 128";
 const SQLITE: &str = "SQLite FULL, append 128";
 const RAW_QUEUE: &str = "raw log, 128 in and out";
@@ -51,13 +45,6 @@ pub async fn measure(options: &Options, table: &mut Table) -> anyhow::Result<()>
         outbox.outbox.close().await?;
     }
     Ok(())
-}
-
-/// What every store is given: about what an admitted event takes.
-fn fragment(number: u64) -> Vec<u8> {
-    let mut fragment = holdfast_testkit::fake_event_json(number, NOW.to_seconds());
-    fragment.truncate(1_024);
-    fragment
 }
 
 /// One write and one sync a group, into zeros that are there already. As a queue the group is read
@@ -136,12 +123,8 @@ const CALLERS: u64 = 2;
 
 impl Subject {
     fn open(dir: &Path) -> anyhow::Result<Arc<Self>> {
-        let settings =
-            OutboxSettings { max_bytes: 40 << 30, ..OutboxSettings::in_dir(&dir.join("outbox")) };
-        std::fs::create_dir_all(&settings.dir)?;
-        let outbox = EmbeddedOutbox::open(settings, Arc::new(PlainKeys), NOW)?;
         let fragments = (0..GROUP as u64).map(fragment).collect();
-        Ok(Arc::new(Self { outbox: Arc::new(outbox), fragments }))
+        Ok(Arc::new(Self { outbox: Arc::new(outbox::open(dir)?), fragments }))
     }
 
     async fn by_all_callers(
@@ -167,7 +150,7 @@ impl Subject {
         let mut number = caller;
         while clock.runs() {
             number += CALLERS;
-            self.outbox.append(self.commit(number)).await?;
+            self.outbox.append(outbox::commit(number, &self.fragments)).await?;
             if matches!(work, Work::Queue) {
                 self.take_out(number).await?;
             }
@@ -177,15 +160,9 @@ impl Subject {
     }
 
     async fn take_out(&self, number: u64) -> anyhow::Result<()> {
-        let ask = LeaseAsk {
-            max_items: GROUP as u32,
-            max_unsafe_items: GROUP as u32,
-            max_bytes: u32::MAX,
-            now: NOW,
-        };
-        let lease = self.outbox.lease(LANE, ask).await?;
+        let lease = self.outbox.lease(LANE, outbox::ask(GROUP)).await?;
         let batch = DeliveredBatch {
-            batch: BatchId::from_parts(NOW, random_part(number)),
+            batch: BatchId::from_parts(NOW, outbox::random_part(number)),
             items: lease.items.iter().map(|item| item.meta.seq).collect(),
             signed_with: SignedWith {
                 credential: CredentialId::new("bench")?,
@@ -197,48 +174,6 @@ impl Subject {
         };
         self.outbox.settle(LANE, Settlement::Delivered(batch)).await?;
         Ok(())
-    }
-
-    fn commit(&self, number: u64) -> Commit {
-        let event_time = NOW.to_seconds();
-        let items = self.fragments.iter().enumerate().map(|(at, fragment)| NewItem {
-            item_id: ItemId::from_parts(NOW, random_part(number * GROUP as u64 + at as u64)),
-            lane: LANE,
-            admitted: Admitted {
-                fragment: fragment.clone(),
-                event_id: format!("{number}-{at}"),
-                event_name: "Purchase".to_owned(),
-                event_time,
-                expires_at: UnixSeconds(event_time.0 + 7 * 86_400),
-                dedup_until: Some(UnixSeconds(event_time.0 + 2 * 86_400)),
-                group: BatchGroup::default(),
-                profile: ProfileStamp::META_DOCS_1,
-                warnings: Vec::new(),
-            },
-            not_before: None,
-        });
-        Commit { items: items.collect(), idempotency: None, at: NOW }
-    }
-}
-
-/// The part of an id that would be random.
-fn random_part(number: u64) -> [u8; 10] {
-    let mut part = [0; 10];
-    part[..8].copy_from_slice(&number.to_le_bytes());
-    part
-}
-
-/// Data keys that are not wrapped: what they wrap is made up.
-struct PlainKeys;
-
-impl DataKeys for PlainKeys {
-    fn new_key(&self) -> Result<(Zeroizing<[u8; 32]>, Vec<u8>), StorageError> {
-        let key = [7; 32];
-        Ok((Zeroizing::new(key), key.to_vec()))
-    }
-
-    fn unwrap_key(&self, _wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, StorageError> {
-        Ok(Zeroizing::new([7; 32]))
     }
 }
 

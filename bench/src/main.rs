@@ -8,7 +8,9 @@ mod anchors;
 mod append;
 mod deliver;
 mod ingest;
+mod letters;
 mod load;
+mod outbox;
 mod restart;
 mod subject;
 mod table;
@@ -43,6 +45,9 @@ pub struct Options {
     /// Items that wait when the gateway is killed and started again.
     #[arg(long, default_value_t = 1_000_000)]
     waiting: u64,
+    /// Dead letters among which is looked and from which is put back.
+    #[arg(long, default_value_t = 1_000_000)]
+    letters: u64,
     /// Where the data goes: the disk that is to be measured.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     dir: PathBuf,
@@ -58,6 +63,8 @@ enum Part {
     Deliver,
     /// From kill -9 to the first delivery, and resident memory, with items waiting.
     Restart,
+    /// Dead letters: written, found, put back, erased.
+    Letters,
 }
 
 #[derive(Subcommand)]
@@ -86,6 +93,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted(Part::Restart) {
         restart::measure(&options, &mut table).await?;
+    }
+    if wanted(Part::Letters) {
+        letters::measure(&options, &mut table).await?;
     }
     table.show();
     Ok(())

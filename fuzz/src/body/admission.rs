@@ -183,7 +183,13 @@ fn who(given: &Value, sent: &Value, settings: &DestinationSettings, now: UnixSec
     let sent = sent.as_object().expect("user_data is an object");
     assert!(!sent.is_empty(), "an event of nobody was admitted");
     for (key, value) in sent {
-        let given = several(&given[key]);
+        let given = words(&given[key]);
+        let is_blank = |word: &String| match settings.profile {
+            // Meta's builder trims what JavaScript calls white space.
+            Profile::ParamBuilder => word.trim_matches(is_space).is_empty(),
+            _ => is_blank(word),
+        };
+        let given: Vec<String> = given.into_iter().filter(|word| !is_blank(word)).collect();
         assert!(!given.is_empty(), "user_data.{key} came from nowhere");
         let values = several(value);
         assert!(!values.is_empty() && values.len() <= given.len(), "user_data.{key}");
@@ -240,11 +246,14 @@ fn is_hashed(text: &str) -> bool {
 
 /// The texts and numbers of one field, blank ones left out.
 fn several(value: &Value) -> Vec<String> {
-    let values = match value {
+    words(value).into_iter().filter(|value: &String| !is_blank(value)).collect()
+}
+
+fn words(value: &Value) -> Vec<String> {
+    match value {
         Value::Array(list) => list.iter().filter_map(word).collect(),
         other => Vec::from_iter(word(other)),
-    };
-    values.into_iter().filter(|value: &String| !is_blank(value)).collect()
+    }
 }
 
 fn word(value: &Value) -> Option<String> {
@@ -304,5 +313,10 @@ fn is_blank(text: &str) -> bool {
 
 /// White space of JavaScript and of Python.
 fn trim(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{1c}'..='\u{1f}'))
+    text.trim_matches(|c: char| is_space(c) || matches!(c, '\u{1c}'..='\u{1f}' | '\u{85}'))
+}
+
+/// White space of JavaScript.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() && c != '\u{85}' || c == '\u{feff}'
 }

@@ -301,24 +301,27 @@ impl Purge {
         self.erase(connection).map_err(failed("erase old records"))
     }
 
+    /// Which index is used is not left to the planner: most rows have numbers that are small
+    /// enough, and looking through all of them for each slice takes hours where there are millions.
     fn erase(&self, connection: &mut Connection) -> rusqlite::Result<u64> {
         let oldest = self.oldest_in_log.0 as i64;
         let transaction = connection.transaction()?;
         let mut erased = transaction.execute(
             "DELETE FROM delivered WHERE id IN (
-                 SELECT id FROM delivered WHERE at_ms < ? AND max_seq < ? LIMIT ?)",
+                 SELECT id FROM delivered INDEXED BY delivered_at
+                 WHERE at_ms < ? AND max_seq < ? LIMIT ?)",
             params![self.delivered_before.0, oldest, PURGED_AT_ONCE],
         )?;
         erased += transaction.execute(
             "DELETE FROM left_items WHERE rowid IN (
-                 SELECT rowid FROM left_items WHERE at_ms < ?1 AND replaying = 0
-                 AND replaced_by IS NULL AND state <> 'unknown' AND seq < ?2 LIMIT ?3)",
+                 SELECT rowid FROM left_items INDEXED BY open_letters
+                 WHERE at_ms < ?1 AND replaying = 0 AND replaced_by IS NULL AND state <> 'unknown' AND seq < ?2 LIMIT ?3)",
             params![self.dead_before.0, oldest, PURGED_AT_ONCE],
         )?;
         erased += transaction.execute(
             "DELETE FROM left_items WHERE rowid IN (
-                 SELECT rowid FROM left_items WHERE replaced_by IS NOT NULL AND replaying = 0
-                 AND at_ms < ? AND seq < ? LIMIT ?)",
+                 SELECT rowid FROM left_items INDEXED BY left_items_replaced
+                 WHERE replaced_by IS NOT NULL AND replaying = 0 AND at_ms < ? AND seq < ? LIMIT ?)",
             params![self.dead_before.0, oldest, PURGED_AT_ONCE],
         )?;
         erased += transaction.execute(
