@@ -183,7 +183,7 @@ fn who(given: &Value, sent: &Value, settings: &DestinationSettings, now: UnixSec
     let sent = sent.as_object().expect("user_data is an object");
     assert!(!sent.is_empty(), "an event of nobody was admitted");
     for (key, value) in sent {
-        let given = words(&given[key]);
+        let given = texts(&given[key]);
         let is_blank = |word: &String| match settings.profile {
             // Meta's builder trims what JavaScript calls white space.
             Profile::ParamBuilder => word.trim_matches(is_space).is_empty(),
@@ -246,10 +246,10 @@ fn is_hashed(text: &str) -> bool {
 
 /// The texts and numbers of one field, blank ones left out.
 fn several(value: &Value) -> Vec<String> {
-    words(value).into_iter().filter(|value: &String| !is_blank(value)).collect()
+    texts(value).into_iter().filter(|value: &String| !is_blank(value)).collect()
 }
 
-fn words(value: &Value) -> Vec<String> {
+fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(list) => list.iter().filter_map(word).collect(),
         other => Vec::from_iter(word(other)),
