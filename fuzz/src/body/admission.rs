@@ -107,9 +107,18 @@ fn personal(event: &Value) -> Vec<String> {
             && is_telling
             && !value.contains('<')
             && !OUR_EXAMPLE.contains(value.as_str())
-            && !keys.contains(value.as_str())
+            && !keys.contains(&without_indexes(value))
     });
     values
+}
+
+/// A path as it is without its places in lists: `user_data.em[2]` is shown, and no secret.
+fn without_indexes(path: &str) -> String {
+    let mut parts = path.split('[');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |path, part| {
+        path + part.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(']')
+    })
 }
 
 /// Values, and what may be shown: keys with the path of what they are in.
