@@ -18,6 +18,9 @@ pub enum Failure {
     /// 6: a check failed: the ledger is not conserved, a setting is unsound, a token was refuted.
     #[error("{0}")]
     CheckFailed(String),
+    /// 7: nobody gave an answer that would decide it.
+    #[error("{0}")]
+    Undetermined(String),
 }
 
 pub fn code_of(error: &anyhow::Error) -> u8 {
@@ -28,6 +31,7 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
         Some(Failure::Refused { .. }) => 4,
         Some(Failure::NotFound(_)) => 5,
         Some(Failure::CheckFailed(_)) => 6,
+        Some(Failure::Undetermined(_)) => 7,
     }
 }
 

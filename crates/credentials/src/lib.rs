@@ -3,11 +3,13 @@
 //! [`lint`](lint()) looks at a token's form. It warns and hardly ever blocks: platforms call their
 //! tokens opaque, so only what cannot be a token of this platform, or cannot be sent at all, is
 //! refused. It never says a token is expired (that cannot be seen) and never says it is intact
-//! (only that no damage was found). [`decide_activation`] weighs what probes said.
+//! (only that no damage was found). [`decide_activation`] weighs what probes said. [`doctor`] says what
+//! is wrong with a token, how sure that is, and what to do.
 //!
 //! Nothing here sends, stores or reads a clock.
 
 mod activation;
+pub mod doctor;
 pub mod lint;
 
 pub use activation::{Activation, decide_activation, proves};

@@ -13,6 +13,7 @@
 mod clock;
 pub mod config;
 mod directory;
+pub mod doctor;
 mod egress;
 mod hold_book;
 mod http;

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_storage::{AuditEntry, Outbox as _, Registry as _};
 use holdfast_storage_embedded::EmbeddedRegistry;
@@ -14,7 +15,10 @@ pub use holdfast_storage_embedded::backup::{Backup, BackupError, Head, Reader, R
 
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::doctor::{Complaint, Practice, Report, Shelf, Subject};
+use crate::egress::Egress;
 use crate::serve::StartError;
+use crate::services::ServiceError;
 use crate::stores::{MASTER_KEY_FILE, OutboxKeys, Stores};
 
 /// Whose doing it is, in the audit trail.
@@ -34,6 +38,8 @@ pub enum OfflineError {
     NoMasterKey,
     #[error("{0}")]
     MasterKey(#[from] holdfast_vault::VaultError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
     #[error("failed to {doing}: {cause}")]
     Io { doing: &'static str, cause: io::Error },
 }
@@ -73,6 +79,33 @@ impl Opened {
     pub async fn close(self) -> Result<(), OfflineError> {
         Ok(self.stores.outbox.close().await?)
     }
+}
+
+/// Examines a credential. The data directory is opened only if the credential is stored in it.
+pub async fn diagnose(settings: &Settings, complaint: Complaint) -> Result<Report, OfflineError> {
+    let timeout = Duration::from_millis(settings.delivery.request_timeout_ms);
+    let egress =
+        Egress::new(timeout).map_err(|e| OfflineError::Start(StartError::Egress(e.to_string())))?;
+    let opened = match complaint.subject {
+        Subject::Stored(_) => Some(Opened::open(settings).await?),
+        Subject::Given { .. } => None,
+    };
+    let own_clock = Clock::default();
+    let practice = Practice {
+        settings,
+        clock: &own_clock,
+        egress: &egress,
+        stores: opened.as_ref().map(|opened| Shelf {
+            registry: &*opened.stores.registry,
+            vault: &opened.stores.vault,
+            outbox: &*opened.stores.outbox,
+        }),
+    };
+    let report = practice.diagnose(complaint).await;
+    if let Some(opened) = opened {
+        opened.close().await?;
+    }
+    Ok(report?)
 }
 
 /// Makes the configured data directory from a backup. The master key is the one that the

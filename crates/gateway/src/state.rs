@@ -56,11 +56,7 @@ impl Gateway {
     /// Where a platform's tokens are sent: its fixed host, unless the configuration file says
     /// otherwise.
     pub(crate) fn base_url(&self, platform: PlatformId) -> &str {
-        match platform {
-            PlatformId::Meta => &self.settings.meta.base_url.0,
-            PlatformId::Snap => &self.settings.snap.base_url.0,
-            PlatformId::Whatsapp => "https://graph.facebook.com",
-        }
+        self.settings.base_url(platform)
     }
 
     /// Appends to the audit trail. `detail` must be free of secrets.

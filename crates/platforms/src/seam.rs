@@ -64,6 +64,19 @@ pub trait Platform: Send + Sync {
     /// where nothing can be asked.
     fn probes(&self, cx: &ProbeContext<'_>) -> Vec<Probe>;
 
+    /// Further harmless questions about the token alone, for a diagnosis.
+    fn examinations(&self, cx: &ProbeContext<'_>) -> Vec<Probe> {
+        let _ = cx;
+        Vec::new()
+    }
+
+    /// Every documented way of asking about the asset, for a diagnosis that compares them. Empty
+    /// where there is one way only.
+    fn ways_of_asking(&self, cx: &ProbeContext<'_>) -> Vec<Way> {
+        let _ = cx;
+        Vec::new()
+    }
+
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading;
 
     fn catalog(&self) -> &'static Catalog;
@@ -227,6 +240,15 @@ pub struct Throttle {
     pub wait_ms: Option<u64>,
     /// Share of the limit in use, 0 to 100 and sometimes above, where the platform said so.
     pub used_percent: Option<u32>,
+}
+
+/// One way of asking.
+#[derive(Debug)]
+pub struct Way {
+    /// Where the token is: `query` or `bearer`.
+    pub transport: &'static str,
+    pub api_version: &'static str,
+    pub probe: Probe,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

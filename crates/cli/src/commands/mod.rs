@@ -7,6 +7,7 @@ mod credential;
 mod dead_letter;
 mod demo;
 mod destination;
+mod doctor;
 mod explain;
 mod hold;
 mod key;
@@ -75,6 +76,8 @@ enum Command {
     /// Credentials: tokens go in and never come out.
     #[command(subcommand)]
     Credential(credential::Credential),
+    /// What is wrong with a token, how sure that is, and what to do.
+    Doctor(doctor::Doctor),
     /// Destinations: where items go.
     #[command(subcommand)]
     Destination(destination::Destination),
@@ -107,6 +110,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Command::Send(command) => block_on(command.run(&global, output)),
         Command::App(command) => block_on(command.run(&global, output)),
         Command::Credential(command) => block_on(command.run(&global, output)),
+        Command::Doctor(command) => block_on(command.run(&global, output)),
         Command::Destination(command) => block_on(command.run(&global, output)),
         Command::Hold(command) => block_on(command.run(&global, output)),
         Command::DeadLetter(command) => block_on(command.run(&global, output)),

@@ -8,6 +8,7 @@ mod commands;
 mod dead_letters;
 mod death;
 mod demo;
+mod doctor;
 mod kill;
 mod rig;
 mod routing;

@@ -13,6 +13,7 @@ use holdfast_model::secret::Secret;
 use holdfast_model::time::UnixSeconds;
 
 pub use shape::Shape;
+pub use snap::SnapFacts;
 pub use structure::StructureProblem;
 
 /// What was found, and the token as it would be stored.
@@ -23,6 +24,10 @@ pub struct Lint {
     pub findings: Vec<Finding>,
     /// The app id that the token's own bytes name, where they could be read.
     pub decoded_app_id: Option<u64>,
+    /// Its structure is not one that the platform would write.
+    pub is_damaged: bool,
+    /// What a token of Snap's says of itself.
+    pub snap: SnapFacts,
 }
 
 /// One sentence about the token. Never repeats any of it.
@@ -53,17 +58,24 @@ pub fn lint(
     let shape = Shape::of(&normalized);
     findings.extend(shape.finding(platform));
     let mut decoded_app_id = None;
+    let (mut is_damaged, mut snap_facts) = (false, SnapFacts::default());
     if platform == PlatformId::Snap && shape == Shape::Jwt {
         findings.extend(snap::examine_jwt(&normalized, now));
+        snap_facts = snap::facts(&normalized);
+        is_damaged = findings.iter().any(|finding| finding.severity == Severity::Refuse);
     }
     if platform != PlatformId::Snap && shape == Shape::Graph {
         let structure = structure::examine(&normalized);
         decoded_app_id = structure.app_id;
+        is_damaged = structure.problem.is_some();
         findings.extend(structure.findings());
         findings.extend(compare_app(decoded_app_id, configured_app));
     }
-    findings.extend(unsendable(&normalized));
-    Lint { token: Secret::new(normalized), shape, findings, decoded_app_id }
+    let unsendable = unsendable(&normalized);
+    is_damaged |= unsendable.is_some() && !normalized.is_empty();
+    findings.extend(unsendable);
+    let token = Secret::new(normalized);
+    Lint { token, shape, findings, decoded_app_id, is_damaged, snap: snap_facts }
 }
 
 impl Lint {

@@ -56,6 +56,33 @@ pub fn examine_jwt(token: &str, now: UnixSeconds) -> Vec<Finding> {
     findings
 }
 
+/// What can be read in a token without judging it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SnapFacts {
+    /// When it was made.
+    pub not_before: Option<UnixSeconds>,
+    pub is_staging: bool,
+}
+
+impl SnapFacts {
+    /// Whether tokens of this age have been refused although nothing was wrong with them.
+    pub fn is_young(&self, now: UnixSeconds) -> bool {
+        self.not_before.is_some_and(|made| (0..YOUNG_S).contains(&now.0.saturating_sub(made.0)))
+    }
+
+    pub fn is_of_the_future(&self, now: UnixSeconds) -> bool {
+        self.not_before.is_some_and(|made| made.0 > now.0)
+    }
+}
+
+pub fn facts(token: &str) -> SnapFacts {
+    let payload = token.split('.').nth(1).and_then(decode).unwrap_or_default();
+    SnapFacts {
+        not_before: payload["nbf"].as_i64().map(UnixSeconds),
+        is_staging: payload["sub"].as_str().is_some_and(|subject| subject.contains("~STAGING~")),
+    }
+}
+
 /// What an opaque OAuth text means.
 pub fn oauth() -> Finding {
     Finding::note(

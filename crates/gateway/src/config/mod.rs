@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use holdfast_model::platform::PlatformId;
+
 pub use sections::*;
 
 /// Everything wrong with a configuration.
@@ -21,6 +23,15 @@ pub use sections::*;
 pub struct ConfigErrors(pub Vec<String>);
 
 impl Settings {
+    /// Where a platform's tokens are sent: its fixed host, unless the file says otherwise.
+    pub fn base_url(&self, platform: PlatformId) -> &str {
+        match platform {
+            PlatformId::Meta => &self.meta.base_url.0,
+            PlatformId::Snap => &self.snap.base_url.0,
+            PlatformId::Whatsapp => "https://graph.facebook.com",
+        }
+    }
+
     /// Reads the file, if one is given, and then the environment, which wins. Only variables that
     /// start with `HOLDFAST_` are looked at; unknown ones are left alone, because other parts of
     /// Holdfast have variables of their own.

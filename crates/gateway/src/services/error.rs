@@ -2,6 +2,8 @@
 
 use holdfast_storage::StorageError;
 
+use super::secrets::SecretsError;
+
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// The caller named something that does not exist.
@@ -24,6 +26,19 @@ pub enum ServiceError {
 impl ServiceError {
     pub fn invalid(field: &'static str, expected: impl std::fmt::Display) -> Self {
         Self::Invalid { field, expected: expected.to_string() }
+    }
+}
+
+impl From<SecretsError> for ServiceError {
+    fn from(error: SecretsError) -> Self {
+        match error {
+            SecretsError::Storage(error) => error.into(),
+            other => Self::Refused {
+                reason: other.to_string(),
+                hint: "Add the secret again: `holdfast credential add`, `holdfast app add`."
+                    .to_owned(),
+            },
+        }
     }
 }
 

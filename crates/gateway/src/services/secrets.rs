@@ -3,15 +3,15 @@
 //! A token is opened for one request and wiped when that request was answered: the answer is
 //! searched for it first. Only sealed bytes are ever kept in between.
 
-use holdfast_model::credential::{Credential, CredentialVersion, SignedWith};
+use holdfast_model::credential::{App, Credential, CredentialVersion, SignedWith};
 use holdfast_model::fault::Fault;
 use holdfast_model::id::{AppId, CredentialId, TENANT, VersionNo};
 use holdfast_model::platform::PlatformId;
 use holdfast_model::redact::LiveSecrets;
 use holdfast_model::secret::Secret;
 use holdfast_model::wire::HttpResponse;
-use holdfast_storage::StorageError;
-use holdfast_vault::{Aad, VaultError};
+use holdfast_storage::{Registry, StorageError};
+use holdfast_vault::{Aad, Vault, VaultError};
 
 use crate::state::Gateway;
 
@@ -70,20 +70,8 @@ impl Keyring {
 
     /// An answer without what it repeats of these secrets. It passes through here before anything
     /// reads it, so that nothing that comes of it can hold a piece of them.
-    pub fn mask(&self, mut answer: HttpResponse) -> HttpResponse {
-        let mut live = LiveSecrets::default();
-        for secret in [Some(&self.token), self.app_secret.as_ref()].into_iter().flatten() {
-            live.add(secret.expose());
-        }
-        if let Some(masked) = live.mask(&String::from_utf8_lossy(&answer.body)) {
-            answer.body = masked.into_bytes();
-        }
-        for (_, value) in &mut answer.headers {
-            if let Some(masked) = live.mask(value) {
-                *value = masked;
-            }
-        }
-        answer
+    pub fn mask(&self, answer: HttpResponse) -> HttpResponse {
+        mask(answer, [Some(&self.token), self.app_secret.as_ref()].into_iter().flatten())
     }
 
     /// Opens one given version.
@@ -92,16 +80,8 @@ impl Keyring {
         credential: &Credential,
         version: &CredentialVersion,
     ) -> Result<Self, SecretsError> {
-        let sealed = gateway.registry.sealed_credential(&credential.id, version.version).await?;
-        let aad = credential_aad(credential, version.version);
-        let unreadable = |cause| SecretsError::SealedUnreadable {
-            credential: credential.id.clone(),
-            version: version.version,
-            cause,
-        };
-        let token = open_text(gateway, &sealed, &aad).map_err(unreadable)?;
         Ok(Self {
-            token,
+            token: open_token(&*gateway.registry, &gateway.vault, credential, version).await?,
             app_secret: app_secret(gateway, credential.app.as_ref()).await?,
             signed_with: SignedWith {
                 credential: credential.id.clone(),
@@ -118,16 +98,58 @@ pub async fn app_secret(
     app: Option<&AppId>,
 ) -> Result<Option<Secret>, SecretsError> {
     let snapshot = gateway.snapshot();
-    let Some((app, version)) =
-        app.and_then(|id| snapshot.apps.get(id)).and_then(|app| Some((app, app.secret_version?)))
-    else {
-        return Ok(None);
-    };
-    let sealed = gateway.registry.app_secret(&app.id, version).await?;
+    match app.and_then(|id| snapshot.apps.get(id)) {
+        Some(app) => open_app_secret(&*gateway.registry, &gateway.vault, app).await,
+        None => Ok(None),
+    }
+}
+
+/// A version's token, wherever registry and vault come from.
+pub async fn open_token(
+    registry: &dyn Registry,
+    vault: &Vault,
+    credential: &Credential,
+    version: &CredentialVersion,
+) -> Result<Secret, SecretsError> {
+    let sealed = registry.sealed_credential(&credential.id, version.version).await?;
+    let aad = credential_aad(credential, version.version);
+    open_text(vault, &sealed, &aad).map_err(|cause| SecretsError::SealedUnreadable {
+        credential: credential.id.clone(),
+        version: version.version,
+        cause,
+    })
+}
+
+/// The app's newest secret, if it has one.
+pub async fn open_app_secret(
+    registry: &dyn Registry,
+    vault: &Vault,
+    app: &App,
+) -> Result<Option<Secret>, SecretsError> {
+    let Some(version) = app.secret_version else { return Ok(None) };
+    let sealed = registry.app_secret(&app.id, version).await?;
     let aad = app_aad(&app.id, app.platform, version);
-    let secret = open_text(gateway, &sealed, &aad)
+    let secret = open_text(vault, &sealed, &aad)
         .map_err(|cause| SecretsError::AppSecretUnreadable { app: app.id.clone(), cause })?;
     Ok(Some(secret))
+}
+
+/// An answer without what it repeats of secrets.
+pub fn mask<'a>(
+    mut answer: HttpResponse,
+    secrets: impl Iterator<Item = &'a Secret>,
+) -> HttpResponse {
+    let mut live = LiveSecrets::default();
+    secrets.for_each(|secret| live.add(secret.expose()));
+    if let Some(masked) = live.mask(&String::from_utf8_lossy(&answer.body)) {
+        answer.body = masked.into_bytes();
+    }
+    for (_, value) in &mut answer.headers {
+        if let Some(masked) = live.mask(value) {
+            *value = masked;
+        }
+    }
+    answer
 }
 
 /// What a sealed token is bound to: swapped rows do not open.
@@ -156,8 +178,8 @@ pub fn app_aad(app: &AppId, platform: PlatformId, version: VersionNo) -> Aad<'_>
     }
 }
 
-fn open_text(gateway: &Gateway, sealed: &[u8], aad: &Aad<'_>) -> Result<Secret, VaultError> {
-    let opened = gateway.vault.open(sealed, aad)?;
+fn open_text(vault: &Vault, sealed: &[u8], aad: &Aad<'_>) -> Result<Secret, VaultError> {
+    let opened = vault.open(sealed, aad)?;
     let text = std::str::from_utf8(&opened).map_err(|_| VaultError::Damaged)?;
     Ok(Secret::new(text.to_owned()))
 }

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod dead_letters;
+mod doctor;
 mod dropin;
 mod dropin_shapes;
 mod ear;

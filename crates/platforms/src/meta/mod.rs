@@ -95,6 +95,10 @@ impl Platform for Meta {
         probes::probes(cx)
     }
 
+    fn examinations(&self, cx: &ProbeContext<'_>) -> Vec<Probe> {
+        probes::examinations(cx)
+    }
+
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading {
         probes::read(kind, response)
     }

@@ -3,6 +3,7 @@
 use holdfast_model::credential::{CredentialKind, Expiry};
 use holdfast_model::fault::{FaultAction, FaultClass};
 use holdfast_model::redact::redact_and_cut;
+use holdfast_model::secret::Secret;
 use holdfast_model::time::UnixSeconds;
 use holdfast_model::wire::{HttpRequest, HttpResponse, Method};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use super::classify::{classify, entry};
 use super::judge::fault_of;
 use super::{DEFAULT_API_VERSION, proof};
 use crate::admission::query::percent_encoded;
-use crate::{Learned, Probe, ProbeAnswer, ProbeContext, ProbeKind, ProbeReading};
+use crate::{Learned, Probe, ProbeAnswer, ProbeContext, ProbeKind, ProbeReading, Signing};
 
 /// Best first: the asset itself, what even narrow tokens may read, then what Meta says of the
 /// token.
@@ -29,6 +30,11 @@ pub fn probes(cx: &ProbeContext<'_>) -> Vec<Probe> {
     ]
 }
 
+/// Whose the token is, which every living token may ask.
+pub fn examinations(cx: &ProbeContext<'_>) -> Vec<Probe> {
+    vec![Probe { kind: ProbeKind::Identity, request: get(cx, "/me", "fields=id,name") }]
+}
+
 fn get(cx: &ProbeContext<'_>, path: &str, query: &str) -> HttpRequest {
     let mut query = Zeroizing::new(query.to_owned());
     if let Some(parameters) = proof::parameters(&cx.signing, cx.now) {
@@ -40,15 +46,23 @@ fn get(cx: &ProbeContext<'_>, path: &str, query: &str) -> HttpRequest {
 }
 
 /// Asked with an app token where the app is ours, else with the token itself, which works for
-/// some kinds. The token under test can only be given in the query.
+/// some kinds. The token under test can only be given in the query. The proof is one over the
+/// caller's token, which the app may require of its own token too.
 fn debug_token(cx: &ProbeContext<'_>) -> HttpRequest {
-    let query =
+    let mut query =
         Zeroizing::new(format!("input_token={}", percent_encoded(cx.signing.token.expose())));
-    let caller = match cx.app {
-        Some((id, secret)) => Zeroizing::new(format!("Bearer {id}|{}", secret.expose())),
-        None => Zeroizing::new(format!("Bearer {}", cx.signing.token.expose())),
+    let app_token =
+        cx.app.map(|(id, secret)| (Secret::new(format!("{id}|{}", secret.expose())), secret));
+    let caller = match &app_token {
+        Some((token, secret)) => Signing { token, app_secret: Some(secret), ..cx.signing },
+        None => cx.signing,
     };
-    request(cx, "/debug_token", query, caller)
+    if let Some(parameters) = proof::parameters(&caller, cx.now) {
+        query.push('&');
+        query.push_str(&parameters);
+    }
+    let bearer = Zeroizing::new(format!("Bearer {}", caller.token.expose()));
+    request(cx, "/debug_token", query, bearer)
 }
 
 fn request(

@@ -31,7 +31,7 @@ pub use normalize::{Field, Surroundings, normalize as normalize_field};
 use crate::catalog::Catalog;
 use crate::{
     AdmitContext, BatchView, Judgement, Limits, Platform, Probe, ProbeContext, ProbeKind,
-    ProbeReading, Rejection, RequestContext,
+    ProbeReading, Rejection, RequestContext, Way,
 };
 
 /// Where Snap's tokens are sent unless the configuration says otherwise.
@@ -111,6 +111,10 @@ impl Platform for Snap {
 
     fn probes(&self, cx: &ProbeContext<'_>) -> Vec<Probe> {
         probes::probes(cx)
+    }
+
+    fn ways_of_asking(&self, cx: &ProbeContext<'_>) -> Vec<Way> {
+        probes::ways(cx)
     }
 
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading {

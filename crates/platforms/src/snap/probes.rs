@@ -8,7 +8,7 @@ use super::answer::{self, Answer, Status};
 use super::classify::{classify, fault_of};
 use super::request::token_query;
 use super::{ADS_BASE_URL, API_VERSION, BASE_URL, OAUTH_PREFIX};
-use crate::{Learned, Probe, ProbeAnswer, ProbeContext, ProbeKind, ProbeReading};
+use crate::{Learned, Probe, ProbeAnswer, ProbeContext, ProbeKind, ProbeReading, Way};
 
 /// Best first: the statistics of the asset, which create nothing and take tokens of both kinds; the
 /// log of test events, with the same rights; and for OAuth tokens whom they belong to. A static
@@ -34,6 +34,37 @@ fn get(cx: &ProbeContext<'_>, what: &str) -> HttpRequest {
         headers: Vec::new(),
         body: Vec::new(),
     }
+}
+
+/// Both transports in both versions. Which of the four Snap takes is documented for two of them;
+/// the others are tried because clients do. (`snap-conversions.md` §1)
+pub fn ways(cx: &ProbeContext<'_>) -> Vec<Way> {
+    let (v3, v2) =
+        (format!("/v3/{}/events/validate/stats", cx.asset), "/v2/conversion/validate/stats");
+    let asset = Zeroizing::new(format!("asset_id={}", cx.asset));
+    let token = token_query(cx.signing.token);
+    let both = Zeroizing::new(format!("{}&{}", asset.as_str(), token.as_str()));
+    let none = Zeroizing::new(String::new());
+    [
+        ("v3", "query", v3.as_str(), token, false),
+        ("v3", "bearer", v3.as_str(), none, true),
+        ("v2", "bearer", v2, asset, true),
+        ("v2", "query", v2, both, false),
+    ]
+    .into_iter()
+    .map(|(api_version, transport, path, query, is_bearer)| {
+        let bearer = Zeroizing::new(format!("Bearer {}", cx.signing.token.expose()));
+        let request = HttpRequest {
+            method: Method::Get,
+            base_url: cx.base_url.to_owned(),
+            path: path.to_owned(),
+            query,
+            headers: if is_bearer { vec![("authorization", bearer)] } else { Vec::new() },
+            body: Vec::new(),
+        };
+        Way { transport, api_version, probe: Probe { kind: ProbeKind::Asset, request } }
+    })
+    .collect()
 }
 
 /// Asked of Snap's other fixed host. Where the configuration names another one for Snap, tokens go

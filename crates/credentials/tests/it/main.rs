@@ -1,0 +1,3 @@
+//! What is said of tokens, from outside.
+
+mod doctor;
