@@ -44,7 +44,7 @@ async fn it_says_what_is_wrong_whether_a_gateway_runs_or_not() {
     let offline: Value = serde_json::from_str(&offline).unwrap();
     assert_eq!(offline["steps"][5]["evidence"], "Offline, as asked.", "{offline:#}");
 
-    drop(std::mem::replace(&mut rig.sandbox, another_sandbox().await));
+    std::mem::replace(&mut rig.sandbox, another_sandbox().await).stop().await;
     let (silence, code) = said(&rig, &stored);
     assert!(silence.contains("certain: platform.no_answer") && code == Some(7), "{silence}");
     let (_, code) = said(&rig, &["doctor", "meta"]);
