@@ -194,8 +194,9 @@ fn who(given: &Value, sent: &Value, settings: &DestinationSettings, now: UnixSec
     for (key, value) in sent {
         let given = texts(&given[key]);
         let is_blank = |word: &String| match settings.profile {
-            // Meta's builder trims what JavaScript calls white space.
+            // Meta's builder trims what JavaScript calls white space, its old SDK what Python does.
             Profile::ParamBuilder => word.trim_matches(is_space).is_empty(),
+            Profile::SdkLegacy => word.trim_matches(is_space_of_python).is_empty(),
             _ => is_blank(word),
         };
         let given: Vec<String> = given.into_iter().filter(|word| !is_blank(word)).collect();
@@ -323,6 +324,10 @@ fn is_blank(text: &str) -> bool {
 /// White space of JavaScript and of Python.
 fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| is_space(c) || matches!(c, '\u{1c}'..='\u{1f}' | '\u{85}'))
+}
+
+fn is_space_of_python(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }
 
 /// White space of JavaScript.
