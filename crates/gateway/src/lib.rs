@@ -19,6 +19,7 @@ mod hold_book;
 mod http;
 mod ingest;
 mod lanes;
+mod master_key;
 pub mod metrics;
 pub mod offline;
 mod random;

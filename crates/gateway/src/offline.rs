@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_storage::{AuditEntry, Outbox as _, Registry as _};
+use holdfast_storage::{AuditEntry, Outbox as _, Registry as _, StorageError};
 use holdfast_storage_embedded::EmbeddedRegistry;
+use holdfast_storage_embedded::rewrap::{Rewrapped, rewrap};
 use holdfast_vault::{MasterKey, Vault};
 use zeroize::Zeroizing;
 
@@ -17,9 +18,10 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::doctor::{Complaint, Practice, Report, Shelf, Subject};
 use crate::egress::Egress;
+use crate::master_key::{MASTER_KEY_FILE, is_configured, open_vault};
 use crate::serve::StartError;
 use crate::services::ServiceError;
-use crate::stores::{MASTER_KEY_FILE, OutboxKeys, Stores};
+use crate::stores::{OutboxKeys, Stores, lock_data_dir};
 
 /// Whose doing it is, in the audit trail.
 const ACTOR: &str = "command-line";
@@ -31,11 +33,13 @@ pub enum OfflineError {
     #[error(transparent)]
     Backup(#[from] BackupError),
     #[error(transparent)]
-    Storage(#[from] holdfast_storage::StorageError),
+    Storage(#[from] StorageError),
     #[error("{} is no data directory of Holdfast", .0.display())]
     NoData(PathBuf),
     #[error("no master key is named; a backup does not hold it")]
     NoMasterKey,
+    #[error("the new master key is the one in use; name another file, or a new one")]
+    SameKey,
     #[error("{0}")]
     MasterKey(#[from] holdfast_vault::VaultError),
     #[error(transparent)]
@@ -116,9 +120,12 @@ pub async fn restore(
     key_file: Option<&Path>,
     from: Box<dyn Read + Send>,
 ) -> Result<Restored, OfflineError> {
-    let configured = settings.vault.master_key_file.as_deref();
-    let key_file = key_file.or(configured).ok_or(OfflineError::NoMasterKey)?.to_owned();
-    let vault = Arc::new(Vault::new(MasterKey::from_file(&key_file)?));
+    let vault = match key_file {
+        Some(file) => Vault::new(MasterKey::from_file(file)?),
+        None if is_configured(settings) => open_vault(settings)?,
+        None => return Err(OfflineError::NoMasterKey),
+    };
+    let vault = Arc::new(vault);
     let target = settings.storage.data_dir.clone();
     let key_id = vault.kek_id();
     let unpack = move || Staged::unpack(from, &target, &key_id);
@@ -127,12 +134,88 @@ pub async fn restore(
         .map_err(|cause| OfflineError::Io { doing: "unpack the backup", cause: cause.into() })??;
     let now = Clock::default().wall();
     let restored = staged.begin_epoch(Arc::new(OutboxKeys(vault)), ACTOR, now).await?;
-    if configured.is_none() {
-        copy_key(&key_file, &staged.dir().join(MASTER_KEY_FILE))
+    if let Some(file) = key_file.filter(|_| !is_configured(settings)) {
+        copy_key(file, &staged.dir().join(MASTER_KEY_FILE))
             .map_err(|cause| OfflineError::Io { doing: "copy the master key", cause })?;
     }
     staged.publish()?;
     Ok(restored)
+}
+
+/// What a change of the master key came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotated {
+    pub old_key: String,
+    pub new_key: String,
+    pub records: Rewrapped,
+    /// Where the old key is kept, if it lay beside the data. Else the configuration has to name the
+    /// new one.
+    pub old_kept_at: Option<PathBuf>,
+}
+
+/// Wraps every key in the configured data directory anew, under the key in `new_key_file`, which is
+/// made if it is missing. No token and no event is decrypted for it. Interrupted anywhere it is
+/// called again; in between nothing starts.
+pub async fn rotate(settings: &Settings, new_key_file: &Path) -> Result<Rotated, OfflineError> {
+    let dir = settings.storage.data_dir.clone();
+    if !dir.join(EmbeddedRegistry::FILE_NAME).exists() {
+        return Err(OfflineError::NoData(dir));
+    }
+    let _lock = lock_data_dir(&dir)?;
+    let old = open_vault(settings)?;
+    let (new, _) = MasterKey::load_or_create(new_key_file)?;
+    let new = Vault::new(new);
+    let (old_key, new_key) = (old.kek_id(), new.kek_id());
+    if old_key == new_key {
+        return Err(OfflineError::SameKey);
+    }
+    let anew = |record: &[u8]| -> Result<Option<Vec<u8>>, StorageError> {
+        if new.has_sealed(record) {
+            return Ok(None);
+        }
+        let rewrapped = old.rewrap(record, &new);
+        rewrapped.map(Some).map_err(|error| StorageError::Damaged {
+            what: "a sealed record",
+            detail: error.to_string(),
+        })
+    };
+    let records = rewrap(&dir, &anew)?;
+    let registry = EmbeddedRegistry::open(&dir)?;
+    let entry = AuditEntry {
+        at: Clock::default().wall(),
+        actor: ACTOR.to_owned(),
+        action: "vault.rotate".to_owned(),
+        subject: format!("master-key:{new_key}"),
+        detail: format!("from {old_key}; {} records", records.changed),
+    };
+    registry.append_audit(&entry).await?;
+    let old_kept_at = match is_configured(settings) {
+        true => None,
+        false => {
+            let kept = dir.join(format!("{MASTER_KEY_FILE}.{old_key}"));
+            let replaced = replace_key(&dir.join(MASTER_KEY_FILE), new_key_file, &kept);
+            replaced
+                .map_err(|cause| OfflineError::Io { doing: "put the new key in place", cause })?;
+            Some(kept)
+        }
+    };
+    Ok(Rotated { old_key, new_key, records, old_kept_at })
+}
+
+/// The old key is kept under another name before the new one takes its place.
+fn replace_key(current: &Path, new: &Path, kept: &Path) -> io::Result<()> {
+    let beside = current.with_extension("key.new");
+    for path in [&beside, &kept.to_path_buf()] {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    copy_key(new, &beside)?;
+    std::fs::hard_link(current, kept)?;
+    std::fs::rename(&beside, current)?;
+    let dir = current.parent().unwrap_or(Path::new("."));
+    std::fs::File::open(dir)?.sync_all()
 }
 
 fn copy_key(from: &Path, to: &PathBuf) -> io::Result<()> {

@@ -40,7 +40,10 @@ pub enum StartError {
     DataDir { dir: PathBuf, cause: String },
     #[error("failed to open the vault: {0}")]
     Vault(#[from] VaultError),
-    #[error("the master key does not belong to this data directory: {0}")]
+    #[error(
+        "the master key does not belong to this data directory: {0}. If `holdfast vault rotate` was \
+         interrupted, run it again"
+    )]
     WrongKey(VaultError),
     #[error("failed to open storage: {0}")]
     Storage(#[from] StorageError),

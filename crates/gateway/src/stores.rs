@@ -8,15 +8,13 @@ use holdfast_storage_embedded::backup::Backups;
 use holdfast_storage_embedded::{
     DataDir, DataKeys, EmbeddedOutbox, EmbeddedRegistry, OutboxSettings,
 };
-use holdfast_vault::{MasterKey, Vault, VaultError};
+use holdfast_vault::{Vault, VaultError};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::master_key::open_vault;
 use crate::serve::StartError;
-
-/// Name of the master key file that the first start makes.
-pub const MASTER_KEY_FILE: &str = "master.key";
 
 pub struct Stores {
     pub lock: DataDir,
@@ -31,39 +29,35 @@ impl Stores {
     pub async fn open(settings: &Settings, clock: &Clock) -> Result<Self, StartError> {
         let dir = &settings.storage.data_dir;
         let lock = lock_data_dir(dir)?;
-        let vault = Arc::new(Vault::new(master_key(settings)?));
+        let vault = open_vault(settings)?;
         let registry = Arc::new(EmbeddedRegistry::open(dir)?);
         check_canary(&vault, &registry).await?;
+        let vault = Arc::new(with_fingerprint_key(vault, &registry).await?);
         let outbox = Arc::new(open_outbox(settings, clock, vault.clone())?);
         let backups = Backups::new(outbox.clone(), registry.clone(), vault.kek_id());
         Ok(Self { lock, vault, registry, outbox, backups })
     }
 }
 
-fn lock_data_dir(dir: &Path) -> Result<DataDir, StartError> {
+pub fn lock_data_dir(dir: &Path) -> Result<DataDir, StartError> {
     DataDir::lock(dir)
         .map_err(|e| StartError::DataDir { dir: dir.to_owned(), cause: e.to_string() })
-}
-
-/// The configured key file, else the one in the data directory, made at the first start.
-fn master_key(settings: &Settings) -> Result<MasterKey, VaultError> {
-    if let Some(file) = &settings.vault.master_key_file {
-        return MasterKey::from_file(file);
-    }
-    let file = settings.storage.data_dir.join(MASTER_KEY_FILE);
-    let (key, created) = MasterKey::load_or_create(&file)?;
-    if created {
-        tracing::warn!(file = %file.display(),
-            "made a new master key beside the data; move it elsewhere and set vault.master_key_file, \
-             because who has both can read every token");
-    }
-    Ok(key)
 }
 
 /// Refuses to start with a key that is not the one the data was sealed with.
 async fn check_canary(vault: &Vault, registry: &EmbeddedRegistry) -> Result<(), StartError> {
     let stored = registry.put_once("vault.canary", &vault.canary()?).await?;
     vault.check_canary(&stored).map_err(StartError::WrongKey)
+}
+
+/// What a secret is recognized by stays when the master key changes.
+async fn with_fingerprint_key(
+    vault: Vault,
+    registry: &EmbeddedRegistry,
+) -> Result<Vault, StartError> {
+    let first = vault.sealed_fingerprint_key()?;
+    let stored = registry.put_once("vault.fingerprint_key", &first).await?;
+    Ok(vault.with_fingerprint_key(&stored)?)
 }
 
 fn open_outbox(

@@ -6,10 +6,11 @@ mod data_dir;
 pub mod disk;
 mod outbox;
 mod registry;
+pub mod rewrap;
 mod sqlite;
 
 pub use data_dir::{DataDir, DataDirError};
 pub use outbox::{DataKeys, EmbeddedOutbox, OutboxSettings};
 #[doc(hidden)]
 pub use outbox::{Inspected, inspect};
-pub use registry::{AuditChain, EmbeddedRegistry};
+pub use registry::EmbeddedRegistry;

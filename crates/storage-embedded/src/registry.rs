@@ -23,5 +23,5 @@ mod schema;
 mod settings;
 mod store;
 
-pub use audit::AuditChain;
+pub(crate) use schema::MIGRATIONS as REGISTRY_MIGRATIONS;
 pub use store::EmbeddedRegistry;

@@ -111,6 +111,10 @@ pub trait Registry: Send + Sync + 'static {
     /// Newest first.
     async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError>;
 
+    /// Computes the chain of the trail anew. [`StorageError::Damaged`] names the first entry that
+    /// was changed or is missing.
+    async fn verify_audit(&self) -> Result<AuditChain, StorageError>;
+
     /// How often this installation was restored from a backup. What happened elsewhere between a
     /// backup and its restore is not known here.
     async fn epoch(&self) -> Result<u64, StorageError>;
@@ -151,4 +155,12 @@ pub struct AuditEntry {
     pub subject: String,
     /// Free of secrets; usually a reason or a fingerprint.
     pub detail: String,
+}
+
+/// What a whole, unbroken audit trail ends in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditChain {
+    pub entries: u64,
+    /// Hash of the newest entry; zeros if there is none.
+    pub head: [u8; 32],
 }

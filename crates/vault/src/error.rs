@@ -16,6 +16,8 @@ pub enum VaultError {
     Format(u8),
     #[error("the master key file {path}: {problem}")]
     KeyFile { path: String, problem: String },
+    #[error("the master key from {source_name}: {problem}")]
+    KeySource { source_name: String, problem: String },
     #[error("the operating system gave no random bytes: {0}")]
     Random(String),
 }

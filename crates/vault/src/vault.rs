@@ -128,6 +128,23 @@ impl Vault {
         hex::encode(&mac.finalize().into_bytes()[..8])
     }
 
+    /// The key of fingerprints, to store at the first start: another master key later does not
+    /// change by what a secret is recognized.
+    pub fn sealed_fingerprint_key(&self) -> Result<Vec<u8>, VaultError> {
+        self.seal(&self.fingerprint_key[..], &data_key_aad("fingerprint.v1"))
+    }
+
+    /// Recognizes secrets by the stored key.
+    pub fn with_fingerprint_key(mut self, sealed: &[u8]) -> Result<Self, VaultError> {
+        self.fingerprint_key = self.unwrap_data_key("fingerprint.v1", sealed)?;
+        Ok(self)
+    }
+
+    /// Whether a record is sealed under this master key, as far as it says so itself.
+    pub fn has_sealed(&self, record: &[u8]) -> bool {
+        record.get(2..HEADER).is_some_and(|kek_id| kek_id == self.kek_id)
+    }
+
     /// A record to store at the first start.
     pub fn canary(&self) -> Result<Vec<u8>, VaultError> {
         self.seal(CANARY, &data_key_aad("canary.v1"))
@@ -273,6 +290,19 @@ mod tests {
         assert_eq!(sealed[WRAP..], rewrapped[WRAP..]);
         assert_eq!(&new.open(&rewrapped, &row("a")).unwrap()[..], b"secret");
         assert!(old.open(&rewrapped, &row("a")).is_err());
+    }
+
+    #[test]
+    fn a_secret_is_recognized_under_another_master_key_too() {
+        let (old, new) = (vault(1), vault(2));
+        let secret = Secret::new("secret".to_owned());
+        let stored = old.sealed_fingerprint_key().unwrap();
+        assert_ne!(old.fingerprint(&secret), new.fingerprint(&secret));
+        assert!(old.has_sealed(&stored) && !new.has_sealed(&stored));
+        let rewrapped = old.rewrap(&stored, &new).unwrap();
+        let new = new.with_fingerprint_key(&rewrapped).unwrap();
+        assert_eq!(old.fingerprint(&secret), new.fingerprint(&secret));
+        assert!(vault(3).with_fingerprint_key(&rewrapped).is_err());
     }
 
     #[test]

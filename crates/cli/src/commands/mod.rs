@@ -1,6 +1,7 @@
 //! The command line. One file per subcommand; this one lists and dispatches them.
 
 mod app;
+mod audit;
 mod backup;
 mod check;
 mod credential;
@@ -16,6 +17,7 @@ mod sandbox;
 mod send;
 mod serve;
 mod status;
+mod vault;
 
 pub use send::Format as SendFormat;
 
@@ -91,6 +93,12 @@ enum Command {
     Backup(backup::Backup),
     /// Make a data directory from a backup.
     Restore(restore::Restore),
+    /// Who did what.
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// The master key.
+    #[command(subcommand)]
+    Vault(vault::Vault),
     /// Keys of Holdfast's own API.
     #[command(subcommand)]
     Key(key::Key),
@@ -116,6 +124,8 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Command::DeadLetter(command) => block_on(command.run(&global, output)),
         Command::Backup(command) => block_on(command.run(&global, output)),
         Command::Restore(command) => block_on(command.run(&global, output)),
+        Command::Audit(command) => block_on(command.run(&global, output)),
+        Command::Vault(command) => block_on(command.run(&global, output)),
         Command::Key(command) => block_on(command.run(&global, output)),
     }
 }

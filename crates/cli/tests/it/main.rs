@@ -17,3 +17,4 @@ mod secrets;
 mod send;
 mod standby;
 mod traffic;
+mod vault;

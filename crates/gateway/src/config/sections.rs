@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::read::Reader;
 use super::routes::{self, Route};
 use super::value::ConfigValue;
-pub use super::value::{ByteSize, LogFilter, LogFormat, PlatformUrl, Proof};
+pub use super::value::{ByteSize, LogFilter, LogFormat, PlatformUrl, Proof, VariableName};
 
 /// One row of the reference.
 #[derive(Debug)]
@@ -100,6 +100,11 @@ sections! {
         /// File that holds the master key. Without one, a key is made in the data directory at
         /// the first start. Move it to another place than the data: who has both can read all.
         master_key_file: Option<PathBuf> = "",
+        /// Name of the variable of the environment that holds the master key.
+        master_key_env: Option<VariableName> = "",
+        /// Program that prints the master key, for instance by asking a key management service. It
+        /// is started without arguments and has thirty seconds.
+        master_key_command: Option<PathBuf> = "",
     }
     /// Bounds of what callers may send.
     ["ingest"] ingest: IngestSettings {

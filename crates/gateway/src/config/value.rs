@@ -60,6 +60,19 @@ impl ConfigValue for SocketAddr {
     }
 }
 
+/// The name of a variable of the environment, for secrets that are kept there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VariableName(pub String);
+
+impl ConfigValue for VariableName {
+    const EXPECTED: &'static str = "the name of a variable: letters, digits and underscores";
+    fn from_text(text: &str) -> Option<Self> {
+        let is_name = !text.starts_with(|c: char| c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        (is_name && !text.is_empty()).then(|| Self(text.to_owned()))
+    }
+}
+
 impl ConfigValue for PathBuf {
     const EXPECTED: &'static str = "a path";
     fn from_text(text: &str) -> Option<Self> {

@@ -48,6 +48,7 @@ pub use cipher::DataKeys;
 pub(crate) use cut::Cut;
 pub use inspect::{Inspected, inspect};
 pub(crate) use segments::{file_name, number_of};
+pub(crate) use terminal::MIGRATIONS as LEDGER_MIGRATIONS;
 
 use crate::disk::{Disk, RealDisk};
 use cipher::Cipher;

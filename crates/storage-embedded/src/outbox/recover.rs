@@ -170,7 +170,11 @@ impl Scan {
         if let Some(known) = self.ciphers.get(&header.key_id) {
             return Ok(known.clone());
         }
-        let cipher = Arc::new(Cipher::new(&*keys.unwrap_key(&header.wrapped_key)?)?);
+        let cipher = {
+            // The copy in the segment is wrapped under the master key of its time.
+            let wrapped = self.rows.keys.get(&header.key_id).unwrap_or(&header.wrapped_key);
+            Arc::new(Cipher::new(&*keys.unwrap_key(wrapped)?)?)
+        };
         self.ciphers.insert(header.key_id, cipher.clone());
         Ok(cipher)
     }

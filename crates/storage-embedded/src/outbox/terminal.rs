@@ -101,6 +101,8 @@ pub struct Recovered {
     pub totals: HashMap<LaneId, LedgerCounts>,
     /// Rows that were about to change with the log, by the item that the log has if they did.
     pub replaying: HashMap<ItemId, Awaited>,
+    /// Wrapped data keys. Segments have a copy, which is as old as the segment.
+    pub keys: HashMap<u32, Vec<u8>>,
 }
 
 /// What the log has if an interrupted change of a row went through.
@@ -241,6 +243,11 @@ pub fn recover(connection: &mut Connection, from: Seq) -> Result<Recovered, Stor
         let mut rows = rows.query([from.0 as i64])?;
         while let Some(row) = rows.next()? {
             found.settled.insert(Seq(row.get::<_, i64>(0)? as u64));
+        }
+        let mut rows = connection.prepare("SELECT id, wrapped FROM data_keys")?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            found.keys.insert(row.get(0)?, row.get(1)?);
         }
         let mut rows = connection
             .prepare("SELECT lane, delivered, rejected, expired, unknown FROM lane_totals")?;

@@ -6,7 +6,7 @@
 
 use holdfast_model::id::TENANT;
 use holdfast_model::time::UnixMillis;
-use holdfast_storage::{AuditEntry, StorageError};
+use holdfast_storage::{AuditChain, AuditEntry, StorageError};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
@@ -18,14 +18,6 @@ const DOMAIN: &[u8] = b"holdfast audit v1";
 /// Longest text of one field. Longer ones are cut, not refused: an act that was done must be on
 /// record whatever somebody wrote as its reason.
 const MAX_FIELD_CHARS: usize = 2_000;
-
-/// What a whole, unbroken trail ends in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditChain {
-    pub entries: u64,
-    /// Hash of the newest row; zeros if there is none.
-    pub head: [u8; 32],
-}
 
 struct Link {
     seq: i64,

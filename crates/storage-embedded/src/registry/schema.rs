@@ -2,7 +2,7 @@
 
 /// Entry `n` takes the file from schema version `n` to `n + 1`. Entries are never edited once
 /// released, only added.
-pub(super) const MIGRATIONS: &[&str] = &[V1];
+pub(crate) const MIGRATIONS: &[&str] = &[V1];
 
 /// `tenant_id` is part of every key (one tenant for now, see `holdfast_model::id::TENANT`).
 /// `row_v` is the version of the JSON in `row`.

@@ -10,7 +10,9 @@ use holdfast_model::destination::Destination;
 use holdfast_model::hold::{Hold, Lifted};
 use holdfast_model::id::{AppId, CredentialId, HoldId, KeyId, VersionNo};
 use holdfast_model::time::UnixMillis;
-use holdfast_storage::{AuditEntry, NewDestination, OpenedHold, Registry, StorageError};
+use holdfast_storage::{
+    AuditChain, AuditEntry, NewDestination, OpenedHold, Registry, StorageError,
+};
 use rusqlite::Connection;
 
 use super::owner::{Owner, in_transaction};
@@ -55,14 +57,6 @@ impl EmbeddedRegistry {
     /// It was restored once more.
     pub(crate) async fn begin_epoch(&self) -> Result<u64, StorageError> {
         self.owner.transact(settings::begin_epoch).await
-    }
-
-    /// Computes the audit trail's hash chain anew.
-    ///
-    /// # Errors
-    /// [`StorageError::Damaged`] naming the first row that was changed or is missing.
-    pub async fn verify_audit(&self) -> Result<audit::AuditChain, StorageError> {
-        self.owner.transact(|tx| audit::verify(tx)).await
     }
 }
 
@@ -224,6 +218,10 @@ impl Registry for EmbeddedRegistry {
 
     async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StorageError> {
         self.owner.transact(move |tx| audit::newest(tx, limit)).await
+    }
+
+    async fn verify_audit(&self) -> Result<AuditChain, StorageError> {
+        self.owner.transact(|tx| audit::verify(tx)).await
     }
 
     async fn epoch(&self) -> Result<u64, StorageError> {

@@ -54,6 +54,7 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("POST", "/v1/keys", Some(Role::Admin)),
     RouteInfo::new("DELETE", "/v1/keys/{id}", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/audit", Some(Role::Operator)),
+    RouteInfo::new("GET", "/v1/audit/chain", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/doctor", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/backup", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/faults/{platform}/{code}", None),
@@ -85,6 +86,7 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/audit", get(audit::list))
+        .route("/v1/audit/chain", get(audit::chain))
         .route("/v1/doctor", post(doctor::examine))
         .route("/v1/backup", post(backup::take))
         .route("/v1/faults/{platform}/{code}", get(faults::explain))
