@@ -10,6 +10,7 @@
 //! leave the machine. Nothing above it knows a platform's rules; those are in
 //! `holdfast-platforms`.
 
+mod alerts;
 mod clock;
 pub mod config;
 mod directory;

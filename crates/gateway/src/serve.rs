@@ -11,9 +11,11 @@ use holdfast_storage::{Outbox as _, StorageError};
 use holdfast_storage_embedded::{DataDir, EmbeddedOutbox};
 use holdfast_vault::VaultError;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::{self, AlertsError, Channels};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::directory::Directory;
@@ -49,6 +51,8 @@ pub enum StartError {
     Storage(#[from] StorageError),
     #[error("failed to listen on {address}: {cause}")]
     Listen { address: String, cause: std::io::Error },
+    #[error(transparent)]
+    Alerts(#[from] AlertsError),
     #[error("failed to prepare outgoing requests: {0}")]
     Egress(String),
 }
@@ -69,6 +73,7 @@ pub struct Running {
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let dir = settings.storage.data_dir.clone();
     let clock = Clock::default();
+    let channels = Channels::open(&settings.alerts)?;
     let Stores { lock, vault, registry, outbox, backups } = Stores::open(&settings, &clock).await?;
 
     let timeout = Duration::from_millis(settings.delivery.request_timeout_ms);
@@ -85,6 +90,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         lanes: Lanes::default(),
         egress,
         metrics: Metrics::default(),
+        channels,
+        alert_due: Notify::new(),
     });
     gateway.reload_directory().await?;
     gateway.holds.reload(&*gateway.registry).await?;
@@ -101,13 +108,14 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let (addr, public) = listen_http(&gateway.settings, router.clone(), stop.clone()).await?;
     let admin_socket = dir.join(ADMIN_SOCKET);
     let admin = listen_admin(&admin_socket, router, stop.clone())?;
+    let alerts = tokio::spawn(alerts::run(gateway.clone(), stop.clone()));
     let retention = tokio::spawn(retain(gateway.clone(), outbox.clone(), stop.clone()));
     Ok(Running {
         gateway,
         addr,
         admin_socket,
         stop,
-        servers: vec![public, admin, retention],
+        servers: vec![public, admin, alerts, retention],
         outbox,
         _lock: lock,
     })

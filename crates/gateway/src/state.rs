@@ -8,7 +8,9 @@ use holdfast_model::scope::ScopeFacts;
 use holdfast_storage::{AuditEntry, Outbox, Registry, StorageError};
 use holdfast_storage_embedded::backup::Backups;
 use holdfast_vault::Vault;
+use tokio::sync::Notify;
 
+use crate::alerts::Channels;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::directory::{Directory, Snapshot};
@@ -30,6 +32,9 @@ pub struct Gateway {
     pub(crate) lanes: Lanes,
     pub(crate) egress: Egress,
     pub metrics: Metrics,
+    pub(crate) channels: Channels,
+    /// There may be something to tell that nobody watches for.
+    pub(crate) alert_due: Notify,
 }
 
 impl Gateway {
@@ -46,6 +51,11 @@ impl Gateway {
 
     pub(crate) fn is_held(&self, destination: &Destination) -> bool {
         self.holds.covers(&self.scope_facts(destination))
+    }
+
+    /// Looks at once whether there is something to tell.
+    pub fn look_for_alerts(&self) {
+        self.alert_due.notify_one();
     }
 
     /// After a change in the registry: what the hot paths look at is read anew.

@@ -5,6 +5,7 @@
 //! clock or asks for randomness: whoever needs a time or an id passes it in.
 
 pub mod access;
+pub mod alert;
 pub mod credential;
 pub mod destination;
 pub mod fault;

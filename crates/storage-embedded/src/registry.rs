@@ -11,6 +11,7 @@
 //! What is deliberately not here: items and their ledger (the outbox has them), and any
 //! cryptography over secrets. Sealed bytes come from the vault and go back to it unread.
 
+mod alerts;
 mod apps;
 mod audit;
 mod credentials;

@@ -8,6 +8,7 @@
 
 use async_trait::async_trait;
 use holdfast_model::access::AccessKey;
+use holdfast_model::alert::Alert;
 use holdfast_model::credential::{App, Credential, CredentialVersion, Verification, VersionState};
 use holdfast_model::destination::{Destination, DestinationSettings};
 use holdfast_model::hold::{Hold, Lifted};
@@ -115,6 +116,30 @@ pub trait Registry: Send + Sync + 'static {
     /// was changed or is missing.
     async fn verify_audit(&self) -> Result<AuditChain, StorageError>;
 
+    /// Stores the alert and queues it for these channels, unless one with its key is stored: then
+    /// false, and nothing is changed. However many call at once, one is told yes.
+    async fn claim_alert(&self, alert: &Alert, channels: &[String]) -> Result<bool, StorageError>;
+    /// What is to be sent now, the oldest first.
+    async fn due_alerts(&self, now: UnixMillis, limit: u32) -> Result<Vec<DueAlert>, StorageError>;
+    /// The channel has it, or will never have it.
+    async fn close_alert(
+        &self,
+        key: &str,
+        channel: &str,
+        outcome: &AlertOutcome,
+    ) -> Result<(), StorageError>;
+    /// It is tried again at this time.
+    async fn postpone_alert(
+        &self,
+        key: &str,
+        channel: &str,
+        until: UnixMillis,
+        error: &str,
+    ) -> Result<(), StorageError>;
+    async fn alert(&self, key: &str) -> Result<Option<Alert>, StorageError>;
+    /// The newest first, each with what became of it.
+    async fn alerts(&self, limit: u32) -> Result<Vec<SentAlert>, StorageError>;
+
     /// How often this installation was restored from a backup. What happened elsewhere between a
     /// backup and its restore is not known here.
     async fn epoch(&self) -> Result<u64, StorageError>;
@@ -163,4 +188,40 @@ pub struct AuditChain {
     pub entries: u64,
     /// Hash of the newest entry; zeros if there is none.
     pub head: [u8; 32],
+}
+
+/// An alert on its way to one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueAlert {
+    pub alert: Alert,
+    pub channel: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlertOutcome {
+    Delivered(UnixMillis),
+    GivenUp(UnixMillis),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SentAlert {
+    #[serde(flatten)]
+    pub alert: Alert,
+    pub channels: Vec<AlertChannel>,
+}
+
+/// What became of an alert in one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlertChannel {
+    pub channel: String,
+    pub attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_up_at: Option<UnixMillis>,
+    /// Of the last attempt that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }

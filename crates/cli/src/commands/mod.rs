@@ -1,5 +1,6 @@
 //! The command line. One file per subcommand; this one lists and dispatches them.
 
+mod alert;
 mod app;
 mod audit;
 mod backup;
@@ -86,6 +87,9 @@ enum Command {
     /// Holds: what is stopped, why, and until when.
     #[command(subcommand)]
     Hold(hold::Hold),
+    /// Alerts: what people were told, and whether it arrived.
+    #[command(subcommand)]
+    Alert(alert::Alert),
     /// Dead letters and expired items.
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetter),
@@ -124,6 +128,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Command::DeadLetter(command) => block_on(command.run(&global, output)),
         Command::Backup(command) => block_on(command.run(&global, output)),
         Command::Restore(command) => block_on(command.run(&global, output)),
+        Command::Alert(command) => block_on(command.run(&global, output)),
         Command::Audit(command) => block_on(command.run(&global, output)),
         Command::Vault(command) => block_on(command.run(&global, output)),
         Command::Key(command) => block_on(command.run(&global, output)),

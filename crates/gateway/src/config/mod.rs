@@ -16,6 +16,7 @@ use std::path::Path;
 use holdfast_model::platform::PlatformId;
 
 pub use sections::*;
+pub(crate) use value::ConfigValue;
 
 /// Everything wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

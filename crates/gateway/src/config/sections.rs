@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use super::read::Reader;
 use super::routes::{self, Route};
 use super::value::ConfigValue;
-pub use super::value::{ByteSize, LogFilter, LogFormat, PlatformUrl, Proof, VariableName};
+pub use super::value::{
+    AlertUrl, ByteSize, LogFilter, LogFormat, MailAddresses, PlatformUrl, Proof, VariableName,
+};
 
 /// One row of the reference.
 #[derive(Debug)]
@@ -94,6 +96,23 @@ sections! {
         /// How long dead letters and expired items, with their events, are kept. After that they
         /// are erased.
         dead_letter_days: u32 = "90",
+    }
+    /// Who is told when a hold opens, stays open, or is over. Each channel that is named is used.
+    ["alerts"] alerts: AlertSettings {
+        /// Where signed alerts are posted, as Standard Webhooks has it: https, or a loopback host.
+        webhook_url: Option<AlertUrl> = "",
+        /// File that holds the secret which signs them: `whsec_` and base64. Needed with
+        /// `webhook_url`, because what is not signed can be forged.
+        webhook_secret_file: Option<PathBuf> = "",
+        /// File that holds the address of an incoming webhook of Slack; the address is a secret.
+        slack_url_file: Option<PathBuf> = "",
+        /// File that holds the mail server, with its password: `smtps://user:password@host` or
+        /// `smtp://host:25` for one on this machine.
+        smtp_url_file: Option<PathBuf> = "",
+        /// Address that mails are from. Needed with `smtp_url_file`.
+        mail_from: Option<MailAddresses> = "",
+        /// Addresses that mails go to, separated by commas. Needed with `smtp_url_file`.
+        mail_to: Option<MailAddresses> = "",
     }
     /// The master key under which tokens and waiting events are encrypted.
     ["vault"] vault: VaultSettings {

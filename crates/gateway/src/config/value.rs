@@ -140,6 +140,42 @@ impl ConfigValue for PlatformUrl {
     }
 }
 
+/// Where alerts go: unlike a platform's it may have a path, and unlike that no token goes there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertUrl(pub String);
+
+impl ConfigValue for AlertUrl {
+    const EXPECTED: &'static str = "https://host/path, or http:// with a loopback host";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let url = url::Url::parse(text).ok()?;
+        let is_safe = match url.scheme() {
+            "https" => true,
+            "http" => is_loopback(&url),
+            _ => false,
+        };
+        (is_safe && url.host().is_some()).then(|| Self(text.to_owned()))
+    }
+}
+
+/// One address or several, separated by commas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailAddresses(pub Vec<String>);
+
+impl ConfigValue for MailAddresses {
+    const EXPECTED: &'static str = "an address such as ops@example.com, or several with commas";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let all: Vec<String> = text.split(',').map(|one| one.trim().to_owned()).collect();
+        let is_address = |text: &String| {
+            let parts = text.split_once('@');
+            parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+                && !text.contains(char::is_whitespace)
+        };
+        all.iter().all(is_address).then_some(Self(all))
+    }
+}
+
 fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),

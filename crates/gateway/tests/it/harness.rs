@@ -69,6 +69,11 @@ impl Harness {
         Self::open(tempfile::tempdir().unwrap(), String::new(), platform.to_owned()).await
     }
 
+    /// The same with more lines of configuration.
+    pub async fn toward_with(platform: &str, lines: &str) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), lines.to_owned(), platform.to_owned()).await
+    }
+
     /// Stops the gateway and starts it again on the same data.
     pub async fn restart(self) -> Self {
         self.running.stop().await.unwrap();

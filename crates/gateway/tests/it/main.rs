@@ -1,5 +1,6 @@
 //! The gateway over real HTTP: a whole one is started for each test, in a directory of its own.
 
+mod alerts;
 mod authorization;
 mod dead_letters;
 mod doctor;

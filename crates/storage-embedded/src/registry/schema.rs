@@ -2,7 +2,7 @@
 
 /// Entry `n` takes the file from schema version `n` to `n + 1`. Entries are never edited once
 /// released, only added.
-pub(crate) const MIGRATIONS: &[&str] = &[V1];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// `tenant_id` is part of every key (one tenant for now, see `holdfast_model::id::TENANT`).
 /// `row_v` is the version of the JSON in `row`.
@@ -126,4 +126,34 @@ CREATE TABLE setting (
     value          BLOB    NOT NULL,
     PRIMARY KEY (tenant_id, name)
 ) STRICT;
+";
+
+/// Alerts, and their way to each channel. `key` is unique: that is what makes one alert of many
+/// callers.
+const V2: &str = r"
+CREATE TABLE alert (
+    tenant_id      TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    at             INTEGER NOT NULL,
+    row_v          INTEGER NOT NULL,
+    row            TEXT    NOT NULL,
+    PRIMARY KEY (tenant_id, key)
+) STRICT;
+
+CREATE INDEX alert_by_time ON alert (tenant_id, at);
+
+CREATE TABLE alert_delivery (
+    tenant_id      TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    channel        TEXT    NOT NULL,
+    attempts       INTEGER NOT NULL DEFAULT 0,
+    next_at        INTEGER,
+    delivered_at   INTEGER,
+    given_up_at    INTEGER,
+    error          TEXT,
+    PRIMARY KEY (tenant_id, key, channel),
+    FOREIGN KEY (tenant_id, key) REFERENCES alert
+) STRICT;
+
+CREATE INDEX alert_due ON alert_delivery (next_at) WHERE next_at IS NOT NULL;
 ";

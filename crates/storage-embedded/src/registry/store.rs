@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use holdfast_model::access::AccessKey;
+use holdfast_model::alert::Alert;
 use holdfast_model::credential::{App, Credential, CredentialVersion, Verification, VersionState};
 use holdfast_model::destination::Destination;
 use holdfast_model::hold::{Hold, Lifted};
 use holdfast_model::id::{AppId, CredentialId, HoldId, KeyId, VersionNo};
 use holdfast_model::time::UnixMillis;
 use holdfast_storage::{
-    AuditChain, AuditEntry, NewDestination, OpenedHold, Registry, StorageError,
+    AlertOutcome, AuditChain, AuditEntry, DueAlert, NewDestination, OpenedHold, Registry,
+    SentAlert, StorageError,
 };
 use rusqlite::Connection;
 
 use super::owner::{Owner, in_transaction};
 use super::row::sql_failed;
-use super::{apps, audit, credentials, destinations, holds, keys, schema, settings};
+use super::{alerts, apps, audit, credentials, destinations, holds, keys, schema, settings};
 use crate::sqlite::{self, Snapshot};
 
 /// The registry of one data directory. The directory's lock is taken elsewhere; this type assumes
@@ -222,6 +224,45 @@ impl Registry for EmbeddedRegistry {
 
     async fn verify_audit(&self) -> Result<AuditChain, StorageError> {
         self.owner.transact(|tx| audit::verify(tx)).await
+    }
+
+    async fn claim_alert(&self, alert: &Alert, channels: &[String]) -> Result<bool, StorageError> {
+        let (alert, channels) = (alert.clone(), channels.to_vec());
+        self.owner.transact(move |tx| alerts::claim(tx, &alert, &channels)).await
+    }
+
+    async fn due_alerts(&self, now: UnixMillis, limit: u32) -> Result<Vec<DueAlert>, StorageError> {
+        self.owner.transact(move |tx| alerts::due(tx, now, limit)).await
+    }
+
+    async fn close_alert(
+        &self,
+        key: &str,
+        channel: &str,
+        outcome: &AlertOutcome,
+    ) -> Result<(), StorageError> {
+        let (key, channel, outcome) = (key.to_owned(), channel.to_owned(), outcome.clone());
+        self.owner.transact(move |tx| alerts::close(tx, &key, &channel, &outcome)).await
+    }
+
+    async fn postpone_alert(
+        &self,
+        key: &str,
+        channel: &str,
+        until: UnixMillis,
+        error: &str,
+    ) -> Result<(), StorageError> {
+        let (key, channel, error) = (key.to_owned(), channel.to_owned(), error.to_owned());
+        self.owner.transact(move |tx| alerts::postpone(tx, &key, &channel, until, &error)).await
+    }
+
+    async fn alert(&self, key: &str) -> Result<Option<Alert>, StorageError> {
+        let key = key.to_owned();
+        self.owner.transact(move |tx| alerts::get(tx, &key)).await
+    }
+
+    async fn alerts(&self, limit: u32) -> Result<Vec<SentAlert>, StorageError> {
+        self.owner.transact(move |tx| alerts::newest(tx, limit)).await
     }
 
     async fn epoch(&self) -> Result<u64, StorageError> {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use crate::Registry;
 
+pub mod alerts;
 pub mod apps;
 pub mod audit;
 pub mod credentials;
@@ -60,6 +61,9 @@ macro_rules! registry_conformance {
             keys::names_and_hashes_are_never_reused
             keys::destinations_of_a_key_must_be_known
             keys::revoking_happens_once
+            alerts::of_fifty_claims_at_once_one_is_told_yes
+            alerts::an_alert_is_due_until_its_channel_has_it
+            alerts::alerts_are_listed_newest_first
             audit::the_trail_is_newest_first_and_survives_reopening
             audit::entries_at_once_are_all_kept
             audit::an_installation_that_was_never_restored_is_in_epoch_0

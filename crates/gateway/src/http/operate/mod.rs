@@ -1,5 +1,6 @@
 //! The routes for operators: one file per noun. They translate; `services` does the work.
 
+mod alerts;
 mod apps;
 mod audit;
 mod backup;
@@ -54,6 +55,8 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("POST", "/v1/keys", Some(Role::Admin)),
     RouteInfo::new("DELETE", "/v1/keys/{id}", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/audit", Some(Role::Operator)),
+    RouteInfo::new("GET", "/v1/alerts", Some(Role::Operator)),
+    RouteInfo::new("POST", "/v1/alerts/test", Some(Role::Operator)),
     RouteInfo::new("GET", "/v1/audit/chain", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/doctor", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/backup", Some(Role::Admin)),
@@ -86,6 +89,8 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/audit", get(audit::list))
+        .route("/v1/alerts", get(alerts::list))
+        .route("/v1/alerts/test", post(alerts::test))
         .route("/v1/audit/chain", get(audit::chain))
         .route("/v1/doctor", post(doctor::examine))
         .route("/v1/backup", post(backup::take))

@@ -1,0 +1,45 @@
+//! `/v1/alerts`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use holdfast_model::access::Role;
+use holdfast_model::alert::Alert;
+use holdfast_storage::SentAlert;
+use serde::Serialize;
+
+use crate::alerts;
+use crate::http::auth::Caller;
+use crate::http::error::ApiError;
+use crate::services::ServiceError;
+use crate::state::Gateway;
+
+/// Most alerts in one answer.
+const MOST: u32 = 200;
+
+#[derive(Serialize)]
+pub struct Tested {
+    #[serde(flatten)]
+    alert: Alert,
+    /// Where it is sent. `GET /v1/alerts` tells what became of it.
+    channels: Vec<String>,
+}
+
+/// The newest first, each with what became of it in each channel.
+pub async fn list(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+) -> Result<Json<Vec<SentAlert>>, ApiError> {
+    caller.require(Role::Operator)?;
+    Ok(Json(gateway.registry.alerts(MOST).await.map_err(ServiceError::from)?))
+}
+
+pub async fn test(
+    State(gateway): State<Arc<Gateway>>,
+    caller: Caller,
+) -> Result<Json<Tested>, ApiError> {
+    caller.require(Role::Operator)?;
+    let alert = alerts::test(&gateway).await.map_err(ServiceError::from)?;
+    Ok(Json(Tested { alert, channels: gateway.channels.names() }))
+}

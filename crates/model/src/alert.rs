@@ -1,0 +1,68 @@
+//! Alerts: what people are told of a hold, once for each thing that happens to it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::HoldId;
+use crate::time::{UnixMillis, UnixSeconds};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transition {
+    Opened,
+    /// Still open after so many hours.
+    StillOpen {
+        hours: u32,
+    },
+    /// Within so many hours the first item behind it expires.
+    DeadlineNear {
+        hours: u32,
+    },
+    Resolved,
+    /// Nothing; somebody tries whether alerts arrive.
+    Test,
+}
+
+impl Transition {
+    pub fn name(self) -> String {
+        match self {
+            Self::Opened => "opened".to_owned(),
+            Self::StillOpen { hours } => format!("still_open_{hours}h"),
+            Self::DeadlineNear { hours } => format!("deadline_{hours}h"),
+            Self::Resolved => "resolved".to_owned(),
+            Self::Test => "test".to_owned(),
+        }
+    }
+}
+
+/// One thing that people are told. Free of secrets: it leaves the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// The same for the same transition of the same hold: it is told once.
+    pub key: String,
+    pub transition: Transition,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hold: Option<HoldId>,
+    pub at: UnixMillis,
+    /// The fault's name.
+    pub fault: String,
+    /// In one line.
+    pub title: String,
+    /// What died and why, in a sentence.
+    pub what: String,
+    pub remedy: String,
+    pub destinations: Vec<String>,
+    pub waiting: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_deadline: Option<UnixSeconds>,
+    /// Of all the hold's destinations, when this was told.
+    pub delivered: u64,
+    /// Behind this hold.
+    pub expired: u64,
+}
+
+impl Alert {
+    pub fn key_of(hold: HoldId, transition: Transition) -> String {
+        format!("hold:{hold}:{}", transition.name())
+    }
+}
