@@ -28,6 +28,7 @@ mod serve;
 pub mod services;
 mod state;
 mod stores;
+mod watcher;
 
 pub use clock::Clock;
 pub use http::{RouteInfo, router, routes};

@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::services::standby;
 use crate::state::Gateway;
 use crate::stores::Stores;
+use crate::watcher;
 
 /// Name of the admin socket inside the data directory. Whoever may open it is an admin, so it is
 /// readable by the owner alone.
@@ -92,6 +93,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         metrics: Metrics::default(),
         channels,
         alert_due: Notify::new(),
+        watch_due: Notify::new(),
     });
     gateway.reload_directory().await?;
     gateway.holds.reload(&*gateway.registry).await?;
@@ -109,13 +111,14 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let admin_socket = dir.join(ADMIN_SOCKET);
     let admin = listen_admin(&admin_socket, router, stop.clone())?;
     let alerts = tokio::spawn(alerts::run(gateway.clone(), stop.clone()));
+    let watcher = tokio::spawn(watcher::run(gateway.clone(), stop.clone()));
     let retention = tokio::spawn(retain(gateway.clone(), outbox.clone(), stop.clone()));
     Ok(Running {
         gateway,
         addr,
         admin_socket,
         stop,
-        servers: vec![public, admin, alerts, retention],
+        servers: vec![public, admin, alerts, watcher, retention],
         outbox,
         _lock: lock,
     })

@@ -35,6 +35,8 @@ pub struct Gateway {
     pub(crate) channels: Channels,
     /// There may be something to tell that nobody watches for.
     pub(crate) alert_due: Notify,
+    /// There may be a credential to look at.
+    pub(crate) watch_due: Notify,
 }
 
 impl Gateway {
@@ -53,9 +55,10 @@ impl Gateway {
         self.holds.covers(&self.scope_facts(destination))
     }
 
-    /// Looks at once whether there is something to tell.
-    pub fn look_for_alerts(&self) {
+    /// Looks at once whether there is something to tell, or a credential to look at.
+    pub fn look_around(&self) {
         self.alert_due.notify_one();
+        self.watch_due.notify_one();
     }
 
     /// After a change in the registry: what the hot paths look at is read anew.

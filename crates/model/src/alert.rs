@@ -1,8 +1,8 @@
-//! Alerts: what people are told of a hold, once for each thing that happens to it.
+//! Alerts: what people are told of a hold or of a credential, once for each thing that happens to it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::HoldId;
+use crate::id::{CredentialId, HoldId, VersionNo};
 use crate::time::{UnixMillis, UnixSeconds};
 
 /// What happened.
@@ -19,17 +19,36 @@ pub enum Transition {
         hours: u32,
     },
     Resolved,
+    /// Within so many days the token of a credential expires.
+    Expiring {
+        days: u32,
+    },
+    /// Within so many days its access to data ends, which is as good as death.
+    DataAccessEnding {
+        days: u32,
+    },
     /// Nothing; somebody tries whether alerts arrive.
     Test,
 }
 
 impl Transition {
+    /// What it is about: `hold`, `credential`, or nothing.
+    pub fn subject(self) -> Option<&'static str> {
+        match self {
+            Self::Expiring { .. } | Self::DataAccessEnding { .. } => Some("credential"),
+            Self::Test => None,
+            _ => Some("hold"),
+        }
+    }
+
     pub fn name(self) -> String {
         match self {
             Self::Opened => "opened".to_owned(),
             Self::StillOpen { hours } => format!("still_open_{hours}h"),
             Self::DeadlineNear { hours } => format!("deadline_{hours}h"),
             Self::Resolved => "resolved".to_owned(),
+            Self::Expiring { days } => format!("expires_{days}d"),
+            Self::DataAccessEnding { days } => format!("data_access_{days}d"),
             Self::Test => "test".to_owned(),
         }
     }
@@ -64,5 +83,13 @@ pub struct Alert {
 impl Alert {
     pub fn key_of(hold: HoldId, transition: Transition) -> String {
         format!("hold:{hold}:{}", transition.name())
+    }
+
+    pub fn key_of_version(
+        credential: &CredentialId,
+        version: VersionNo,
+        transition: Transition,
+    ) -> String {
+        format!("credential:{credential}/{version}:{}", transition.name())
     }
 }

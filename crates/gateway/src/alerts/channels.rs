@@ -140,10 +140,8 @@ fn secret_in(file: &Path, key: &'static str) -> Result<Secret, AlertsError> {
 /// <https://www.standardwebhooks.com>: the signature covers id, time and body, and the id is the
 /// same however often the alert is sent.
 fn signed(url: &str, secret: &[u8], alert: &Alert, at: UnixMillis) -> HttpRequest {
-    let kind = match alert.transition {
-        Transition::Test => "test".to_owned(),
-        other => format!("hold.{}", other.name()),
-    };
+    let name = alert.transition.name();
+    let kind = alert.transition.subject().map_or(name.clone(), |about| format!("{about}.{name}"));
     let body = json!({ "type": kind, "timestamp": alert.at.to_string(), "data": alert });
     let seconds = at.to_seconds().0.to_string();
     let mut mac = <Hmac<Sha256>>::new_from_slice(secret).expect("HMAC takes keys of any length");

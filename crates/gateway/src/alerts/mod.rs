@@ -1,6 +1,7 @@
 //! Telling people: what died, why, what to do, what waits and until when.
 //!
-//! What is to be told follows from the holds and from time alone (`watch`), and the registry takes
+//! What is to be told follows from the holds (`watch`), from the dates of tokens (`expiry`) and from
+//! time alone, and the registry takes
 //! each alert once, so nothing is told twice and nothing is forgotten across a restart: what
 //! happened while nobody ran is told at the next start. Each alert waits in a queue of its own for
 //! each channel (`deliver`, `channels`) until that has taken it.
@@ -9,6 +10,7 @@
 
 mod channels;
 mod deliver;
+mod expiry;
 mod mail;
 mod watch;
 
@@ -30,8 +32,10 @@ const TICK: Duration = Duration::from_secs(5);
 pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     let mut holds = gateway.holds.watch();
     loop {
-        if let Err(error) = watch::tell(&gateway).await {
-            tracing::error!(%error, "failed to write an alert; it is tried again");
+        for told in [watch::tell(&gateway).await, expiry::tell(&gateway).await] {
+            if let Err(error) = told {
+                tracing::error!(%error, "failed to write an alert; it is tried again");
+            }
         }
         if let Err(error) = deliver::deliver(&gateway).await {
             tracing::error!(%error, "failed to read which alerts are due; it is tried again");
@@ -64,6 +68,6 @@ pub async fn test(gateway: &Gateway) -> Result<Alert, StorageError> {
         expired: 0,
     };
     gateway.registry.claim_alert(&alert, &gateway.channels.names()).await?;
-    gateway.look_for_alerts();
+    gateway.look_around();
     Ok(alert)
 }

@@ -184,6 +184,8 @@ fn title(hold: &Hold, transition: Transition, alert: &Alert, now: UnixMillis) ->
             "Resolved: {fault} at {at}. Since it was held {} were delivered, {} expired.",
             alert.delivered, alert.expired
         ),
-        Transition::Test => "Holdfast: a test.".to_owned(),
+        Transition::Expiring { .. } | Transition::DataAccessEnding { .. } | Transition::Test => {
+            format!("{fault} at {at}.")
+        }
     }
 }

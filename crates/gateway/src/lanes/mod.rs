@@ -7,7 +7,7 @@
 mod background;
 mod runner;
 mod sender;
-pub(crate) use sender::observe_date;
+pub(crate) use sender::{confirm, observe_date};
 mod settler;
 
 use std::collections::HashMap;

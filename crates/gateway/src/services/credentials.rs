@@ -8,7 +8,7 @@ use holdfast_model::credential::{
 };
 use holdfast_model::fault::Fault;
 use holdfast_model::hold::LiftedBy;
-use holdfast_model::id::{AppId, CredentialId, VersionNo};
+use holdfast_model::id::{AppId, AssetId, CredentialId, VersionNo};
 use holdfast_model::platform::PlatformId;
 use holdfast_model::secret::Secret;
 use holdfast_platforms::{ProbeAnswer, ProbeKind, ProbeReading};
@@ -61,6 +61,24 @@ pub struct CredentialView {
     pub destinations: Vec<String>,
 }
 
+/// What suffices to activate a version, where nothing refutes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suffices {
+    /// A proof on what it is for. Nobody asked for more: no event is sent to find out.
+    Proof,
+    /// A proof, or that nothing can be asked: the first delivery is the proof then.
+    ProofOrUnprobeable,
+    /// Silence too.
+    Silence,
+}
+
+impl Suffices {
+    /// What an operator says.
+    pub fn asked_for(accept_unverified: bool) -> Self {
+        if accept_unverified { Self::Silence } else { Self::ProofOrUnprobeable }
+    }
+}
+
 /// What an operator gives to add a version, besides the token.
 #[derive(Debug, Clone)]
 pub struct AddRequest {
@@ -96,7 +114,7 @@ pub async fn add(
         &credential,
         version,
         &linted,
-        request.accept_unverified,
+        Suffices::asked_for(request.accept_unverified),
     )
     .await?;
     outcome.lint = linted.describe();
@@ -108,7 +126,7 @@ pub async fn verify(
     gateway: &Arc<Gateway>,
     actor: Actor<'_>,
     id: &CredentialId,
-    accept_unverified: bool,
+    suffices: Suffices,
 ) -> Result<VersionOutcome, ServiceError> {
     let view = show(gateway, id).await?;
     let candidate = view.versions.iter().rev().find(|v| v.state == VersionState::Candidate);
@@ -131,8 +149,7 @@ pub async fn verify(
     );
     drop(keyring);
     let mut outcome =
-        activate_if_proven(gateway, actor, &view.credential, version, &linted, accept_unverified)
-            .await?;
+        activate_if_proven(gateway, actor, &view.credential, version, &linted, suffices).await?;
     outcome.lint = linted.describe();
     Ok(outcome)
 }
@@ -242,7 +259,7 @@ async fn activate_if_proven(
     credential: &Credential,
     version: CredentialVersion,
     linted: &Lint,
-    accept_unverified: bool,
+    suffices: Suffices,
 ) -> Result<VersionOutcome, ServiceError> {
     let (results, probes) = probe_everywhere(gateway, credential, &version).await;
     let readings: Vec<(ProbeKind, ProbeReading)> =
@@ -261,9 +278,12 @@ async fn activate_if_proven(
     let verification = match decision {
         Activation::Activate { verification, why } => {
             outcome.because = why;
+            if suffices == Suffices::Proof && verification != Verification::Proved {
+                return Ok(outcome);
+            }
             verification
         }
-        Activation::Keep { why } if accept_unverified => {
+        Activation::Keep { why } if suffices == Suffices::Silence => {
             outcome.because =
                 format!("{why} Activated unverified, as asked: its first delivery is the proof.");
             Verification::Silent
@@ -291,7 +311,8 @@ async fn activate(
 ) -> Result<(), ServiceError> {
     let number = outcome.version.version;
     let at = gateway.clock.wall();
-    if outcome.version.state != VersionState::Active {
+    let is_news = outcome.version.state != VersionState::Active;
+    if is_news {
         gateway.registry.activate_version(&credential.id, number, verification, at).await?;
     }
     outcome.version.state = VersionState::Active;
@@ -300,7 +321,9 @@ async fn activate(
     outcome.activated = true;
     let subject = format!("credential:{}/{number}", credential.id);
     let detail = format!("{verification:?}, fingerprint {}", outcome.version.fingerprint);
-    gateway.audit(actor.0, "credential.activate", subject, detail).await?;
+    if is_news {
+        gateway.audit(actor.0, "credential.activate", subject, detail).await?;
+    }
     gateway.reload_directory().await?;
     for destination in gateway.snapshot().destinations_using(&credential.id) {
         gateway.lanes.nudge(destination.lane, Nudge::CredentialChanged);
@@ -310,9 +333,20 @@ async fn activate(
         _ => LiftedBy::UnverifiedCredential,
     };
     let reason = format!("version {number} of credential {} is active", credential.id);
-    outcome.holds_lifted = holds::lift_for_credential(gateway, &credential.id, by, &reason).await?;
+    let proved_on = proved_assets(gateway, &outcome.probes);
+    let is_known_where = verification == Verification::Proved;
+    let only_on = is_known_where.then_some(proved_on.as_slice());
+    outcome.holds_lifted =
+        holds::lift_for_credential(gateway, &credential.id, only_on, by, &reason).await?;
     standby::take_over(gateway).await;
     Ok(())
+}
+
+fn proved_assets(gateway: &Gateway, probes: &[ProbeView]) -> Vec<AssetId> {
+    let snapshot = gateway.snapshot();
+    let proved = probes.iter().filter(|probe| probe.proves_use());
+    let destinations = proved.filter_map(|probe| snapshot.destination(&probe.destination));
+    destinations.map(|destination| destination.asset.clone()).collect()
 }
 
 /// Probes the version on every asset that a destination uses it for.

@@ -8,7 +8,7 @@ use holdfast_model::platform::PlatformId;
 use holdfast_storage::NewDestination;
 use serde::{Deserialize, Serialize};
 
-use super::credentials::{self, ProbeView};
+use super::credentials::{self, ProbeView, Suffices};
 use super::{Actor, ServiceError};
 use crate::lanes::{Lanes, Nudge};
 use crate::state::Gateway;
@@ -72,7 +72,8 @@ pub async fn add(
     gateway.audit(actor.0, "destination.add", format!("destination:{}", added.id), detail).await?;
     gateway.reload_directory().await?;
     Lanes::start_missing(gateway);
-    let probes = match credentials::verify(gateway, actor, &added.credential, false).await {
+    let asked = Suffices::ProofOrUnprobeable;
+    let probes = match credentials::verify(gateway, actor, &added.credential, asked).await {
         Ok(outcome) => outcome.probes,
         Err(error) => {
             tracing::warn!(destination = %added.id, %error, "the credential was not probed");

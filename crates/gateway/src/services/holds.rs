@@ -3,7 +3,7 @@
 use holdfast_model::destination::Destination;
 use holdfast_model::fault::{Fault, FaultClass};
 use holdfast_model::hold::{Confirmation, Hold, Lifted, LiftedBy};
-use holdfast_model::id::{CredentialId, HoldId};
+use holdfast_model::id::{AssetId, CredentialId, HoldId};
 use holdfast_model::ledger::LedgerCounts;
 use holdfast_model::scope::{Scope, ScopeFacts, SelectorKind};
 use holdfast_model::time::UnixSeconds;
@@ -105,13 +105,14 @@ pub async fn show(gateway: &Gateway, id: HoldId) -> Result<HoldView, ServiceErro
 pub(crate) async fn lift_for_credential(
     gateway: &Gateway,
     credential: &CredentialId,
+    only_on: Option<&[AssetId]>,
     by: LiftedBy,
     reason: &str,
 ) -> Result<u32, ServiceError> {
     let mut lifted = 0;
     for hold in gateway.holds.open().iter() {
         if hold.opened_by.is_none()
-            && ended_by(hold, credential)
+            && ended_by(hold, credential, only_on)
             && lift_as(gateway, Actor::HOLDFAST, hold.id, by.clone(), reason).await?
         {
             lifted += 1;
@@ -120,10 +121,16 @@ pub(crate) async fn lift_for_credential(
     Ok(lifted)
 }
 
-fn ended_by(hold: &Hold, credential: &CredentialId) -> bool {
+/// `only_on` is where it was proved; `None` if that cannot be asked.
+fn ended_by(hold: &Hold, credential: &CredentialId, only_on: Option<&[AssetId]>) -> bool {
     let names_it = hold.scope.get(SelectorKind::Credential) == Some(credential.as_str());
+    // What it may do on one asset says nothing of another.
+    let is_proved_there = match (hold.scope.get(SelectorKind::Asset), only_on) {
+        (Some(asset), Some(proved)) => proved.iter().any(|one| one.as_str() == asset),
+        _ => true,
+    };
     // A policy block is about the account; another token does not end it.
-    names_it && hold.fault.class != FaultClass::Policy
+    names_it && is_proved_there && hold.fault.class != FaultClass::Policy
 }
 
 async fn lift_as(

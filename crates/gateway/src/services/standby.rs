@@ -17,7 +17,7 @@ use holdfast_model::hold::Hold;
 use holdfast_model::id::{CredentialId, DestinationId};
 use holdfast_platforms::ProbeAnswer;
 
-use super::credentials::{self, ProbeView};
+use super::credentials::{self, ProbeView, Suffices};
 use super::{Actor, ServiceError, destinations, probing};
 use crate::lanes::Nudge;
 use crate::state::Gateway;
@@ -85,7 +85,8 @@ async fn probe_here(
     credential: &CredentialId,
     id: &DestinationId,
 ) -> Vec<ProbeView> {
-    let outcome = credentials::verify(gateway, actor, credential, false).await;
+    let asked = Suffices::ProofOrUnprobeable;
+    let outcome = credentials::verify(gateway, actor, credential, asked).await;
     let probes = outcome.map(|outcome| outcome.probes).unwrap_or_else(|error| {
         tracing::warn!(%credential, %error, "the standby credential was not probed");
         Vec::new()

@@ -124,6 +124,7 @@ struct Story {
     harness: Harness,
     admin: Secret,
     dir: tempfile::TempDir,
+    app_secret: String,
 }
 
 impl Story {
@@ -132,12 +133,12 @@ impl Story {
         let secret = format!("whsec_{}\n", BASE64_STANDARD.encode(SIGNING));
         std::fs::write(dir.path().join("signing"), secret).unwrap();
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
-        sandbox.handle().add_app(APP_ID, Proof::Optional);
+        let app_secret = sandbox.handle().add_app(APP_ID, Proof::Optional);
         sandbox.handle().add_asset(ASSET);
         let lines = lines(dir.path());
         let harness = Harness::toward_with(&sandbox.base_url(), &lines).await;
         let admin = harness.key("boss", Role::Admin, &[]).await;
-        let story = Self { sandbox, harness, admin, dir };
+        let story = Self { sandbox, harness, admin, dir, app_secret };
         let token = story.add_token().await;
         let destination =
             json!({"id": "shop", "platform": "meta", "asset": ASSET, "credential": "it"});
@@ -167,7 +168,7 @@ impl Story {
     fn pass(&self, ms: u64) {
         self.sandbox.handle().advance(ms);
         self.harness.gateway().clock.turn_on(ms);
-        self.harness.gateway().look_for_alerts();
+        self.harness.gateway().look_around();
     }
 
     async fn alerts(&self) -> Vec<Value> {
@@ -233,9 +234,9 @@ async fn each_thing_that_happens_to_a_hold_is_told_once() {
     story.pass(HOUR_MS);
     until("an hour", || office.types().len() == 2).await;
     // Nothing is told again after a restart, and what came due meanwhile is told once.
-    let Story { sandbox, harness, admin, dir } = story;
+    let Story { sandbox, harness, admin, dir, app_secret } = story;
     let harness = harness.restart().await;
-    let story = Story { sandbox, harness, admin, dir };
+    let story = Story { sandbox, harness, admin, dir, app_secret };
     story.pass(30 * HOUR_MS);
     until("a day", || office.types().len() == 3).await;
     story.pass(120 * HOUR_MS);
@@ -332,4 +333,34 @@ async fn what_could_be_forged_or_not_be_sent_is_refused_before_anything_is_opene
         let refused = refused.err().unwrap().to_string();
         assert!(refused.contains(expected), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_will_die_is_told_of_beforehand_at_fewer_and_fewer_days() {
+    let (office, url) = PostOffice::open().await;
+    let (story, _) = Story::begin(|dir| webhook(dir, &url)).await;
+    let handle = story.sandbox.handle();
+    let token = handle.issue_token(APP_ID, TokenKind::ExpiringSystemUser, &[ASSET]);
+    // Its own developer may ask when it ends.
+    let app = json!({"id": APP_ID.to_string(), "platform": "meta", "label": "ours",
+        "secret": story.app_secret});
+    story.call("/v1/apps", &app).await;
+    let credential = json!({"id": "sixty", "platform": "meta", "token": token,
+        "app": APP_ID.to_string()});
+    story.call("/v1/credentials", &credential).await;
+    let destination =
+        json!({"id": "later", "platform": "meta", "asset": ASSET, "credential": "sixty"});
+    story.call("/v1/destinations", &destination).await;
+    let mut expected = Vec::new();
+    let mut day = 0;
+    for stage in [21, 14, 7, 3, 1] {
+        story.pass((60 - stage - day) * 24 * HOUR_MS + HOUR_MS / 60);
+        day = 60 - stage;
+        expected.push(format!("credential.expires_{stage}d"));
+        until(&format!("{stage} days"), || office.types() == expected).await;
+    }
+    let data = office.last()["data"].clone();
+    assert!(data["title"].as_str().unwrap().contains("the token of credential sixty expires"));
+    assert_eq!(data["destinations"], json!(["later"]));
+    assert!(data["remedy"].as_str().unwrap().contains("holdfast credential add sixty"), "{data:#}");
 }

@@ -14,3 +14,4 @@ mod ndjson;
 mod profiles;
 mod routing;
 mod snap;
+mod watching;

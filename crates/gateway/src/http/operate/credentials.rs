@@ -15,7 +15,7 @@ use super::parse;
 use crate::http::auth::Caller;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
-use crate::services::credentials::{self, AddRequest, CredentialView, VersionOutcome};
+use crate::services::credentials::{self, AddRequest, CredentialView, Suffices, VersionOutcome};
 use crate::state::Gateway;
 
 #[derive(Deserialize)]
@@ -82,7 +82,7 @@ pub async fn verify(
 ) -> Result<Json<VersionOutcome>, ApiError> {
     caller.require(Role::Admin)?;
     let id: CredentialId = parse("credential", &id)?;
-    let outcome =
-        credentials::verify(&gateway, caller.actor(), &id, body.accept_unverified).await?;
+    let suffices = Suffices::asked_for(body.accept_unverified);
+    let outcome = credentials::verify(&gateway, caller.actor(), &id, suffices).await?;
     Ok(Json(outcome))
 }
