@@ -35,6 +35,11 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
     }
 }
 
+/// Whether no gateway answered, so that what can be done without one may be done.
+pub fn is_unreachable(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Failure::Unreachable { .. }))
+}
+
 /// What the person could do, where we know it.
 pub fn hint_of(error: &anyhow::Error) -> Option<&str> {
     match error.downcast_ref::<Failure>()? {

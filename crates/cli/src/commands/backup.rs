@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::Global;
-use crate::exit::Failure;
+use crate::exit::{Failure, is_unreachable};
 use crate::output::{Output, grouped};
 
 /// What is on the way to the platforms goes on meanwhile. The master key is never part of it.
@@ -129,10 +129,6 @@ async fn request(global: &Global) -> anyhow::Result<Source> {
         }
         Err(error) => Err(error),
     }
-}
-
-fn is_unreachable(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Failure::Unreachable { .. }))
 }
 
 /// Where the backup goes. A file has its name only when all of it is there.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Global;
 use super::status::text;
 use crate::client::Client;
-use crate::exit::Failure;
+use crate::exit::{Failure, is_unreachable};
 use crate::output::{Output, Table, grouped};
 use crate::secret_input;
 
@@ -119,10 +119,6 @@ impl Doctor {
 
 async fn ask(client: &Client, body: &Value) -> anyhow::Result<Value> {
     client.post("/v1/doctor", body).await
-}
-
-fn is_unreachable(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Failure::Unreachable { .. }))
 }
 
 fn show(report: &Value, output: &Output) {
