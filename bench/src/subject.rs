@@ -55,13 +55,15 @@ impl Subject {
             id: credential.clone(),
             platform: PlatformId::Meta,
             app: None,
+            origin: None,
+            contact: None,
             accept_unverified: true,
         };
         let token = platform.map_or_else(
             || holdfast_testkit::fake_token(holdfast_testkit::APP_ID, 1),
             |platform| platform.token.clone(),
         );
-        credentials::add(gateway, OPERATOR, request, Secret::new(token)).await?;
+        credentials::add(gateway, OPERATOR, request, Secret::new(token).into()).await?;
         let request = DestinationRequest {
             id: DestinationId::new(DESTINATION)?,
             platform: PlatformId::Meta,

@@ -69,7 +69,53 @@ pub struct Credential {
     /// `debug_token` by app token and no renewal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub app: Option<AppId>,
+    /// How its tokens came here, which decides how the next one can come.
+    #[serde(skip_serializing_if = "Origin::is_given", default)]
+    pub origin: Origin,
+    /// Mail address of the person who has to grant anew when it dies.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub contact: Option<String>,
     pub created_at: UnixMillis,
+}
+
+/// How a credential's tokens came here. `spec: tokens.md §2, §4`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "how")]
+pub enum Origin {
+    /// Somebody pasted them.
+    #[default]
+    Given,
+    /// A person signed in at the platform and granted it (`/connect`). What was asked for is kept,
+    /// so that it can be asked for again.
+    Granted {
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        scopes: Vec<String>,
+        /// Login for Business: the configuration that says what is granted.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        config_id: Option<String>,
+    },
+    /// The token of a page, read with the token of a person or system user.
+    Page { parent: CredentialId, page: String },
+    /// Issued for a system user with an administrator's token.
+    SystemUser { parent: CredentialId, user: String },
+    /// Of a client's business, which installed the app.
+    Integration { parent: CredentialId, business: String },
+}
+
+impl Origin {
+    pub fn is_given(&self) -> bool {
+        *self == Self::Given
+    }
+
+    /// The credential that it was made with.
+    pub fn parent(&self) -> Option<&CredentialId> {
+        match self {
+            Self::Given | Self::Granted { .. } => None,
+            Self::Page { parent, .. }
+            | Self::SystemUser { parent, .. }
+            | Self::Integration { parent, .. } => Some(parent),
+        }
+    }
 }
 
 /// One version of a credential, without its secret.

@@ -19,10 +19,13 @@ mod destinations;
 mod holds;
 mod keys;
 mod owner;
+mod refresh_tokens;
+mod renewals;
 mod row;
 mod schema;
 mod settings;
 mod store;
+mod tickets;
 
 pub(crate) use schema::MIGRATIONS as REGISTRY_MIGRATIONS;
 pub use store::EmbeddedRegistry;

@@ -25,8 +25,12 @@ pub struct Rewrapped {
 /// Where sealed records are. The registry's come last, and among them the canary that says which
 /// key the directory belongs to.
 const LEDGER: [(&str, &str); 1] = [("data_keys", "wrapped")];
-const REGISTRY: [(&str, &str); 3] =
-    [("credential_version", "sealed"), ("app_secret", "sealed"), ("setting", "value")];
+const REGISTRY: [(&str, &str); 4] = [
+    ("credential_version", "sealed"),
+    ("refresh_token", "sealed"),
+    ("app_secret", "sealed"),
+    ("setting", "value"),
+];
 
 /// Settings that are not sealed are none of ours. All that are begin like this.
 const SEALED_SETTINGS: &str = "vault.";

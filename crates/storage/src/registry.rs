@@ -39,6 +39,9 @@ pub trait Registry: Send + Sync + 'static {
     /// Stores a new credential. Its app, if it names one, must be known.
     async fn add_credential(&self, credential: &Credential) -> Result<(), StorageError>;
     async fn credentials(&self) -> Result<Vec<Credential>, StorageError>;
+    /// Replaces what is known of a credential. Its platform, its app and its creation never
+    /// change, because its secrets are bound to them.
+    async fn describe_credential(&self, credential: &Credential) -> Result<(), StorageError>;
     /// Stores a new version, which is a candidate. Its number must be the next one:
     /// [`StorageError::Conflict`] if not.
     async fn add_credential_version(
@@ -76,6 +79,68 @@ pub trait Registry: Send + Sync + 'static {
         version: VersionNo,
         state: VersionState,
     ) -> Result<(), StorageError>;
+
+    /// Stores what further access tokens are asked for with, as the next version of it. The one
+    /// before is kept until one more comes, in case the platform still wants it.
+    async fn add_refresh_token(
+        &self,
+        credential: &CredentialId,
+        refresh: &SealedRefreshToken,
+        at: UnixMillis,
+    ) -> Result<(), StorageError>;
+    /// The newest. Those before the last two are shredded.
+    async fn refresh_token(
+        &self,
+        credential: &CredentialId,
+    ) -> Result<Option<SealedRefreshToken>, StorageError>;
+
+    /// Takes the right to renew a credential until `until`, unless somebody has it at `now`. Every
+    /// lease has a higher generation than all before it, and only the newest may store anything:
+    /// whoever was away too long finds out before harm is done.
+    async fn lease_renewal(
+        &self,
+        credential: &CredentialId,
+        holder: &str,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Option<RenewalLease>, StorageError>;
+    /// Stores what a renewal brought: a candidate, and the refresh token that came with it if one
+    /// did, together. `Conflict` if the lease is not the newest any more.
+    async fn store_renewed(
+        &self,
+        lease: &RenewalLease,
+        version: &CredentialVersion,
+        sealed: &[u8],
+        refresh: Option<&SealedRefreshToken>,
+    ) -> Result<(), StorageError>;
+    /// Gives the lease back and writes down what came of it. False, and nothing is written, if the
+    /// lease is not the newest any more.
+    async fn end_renewal(
+        &self,
+        lease: &RenewalLease,
+        record: &RenewalRecord,
+    ) -> Result<bool, StorageError>;
+    /// Of every credential that was ever renewed or tried to be.
+    async fn renewals(&self) -> Result<Vec<RenewalRecord>, StorageError>;
+
+    /// Stores a ticket. Of each purpose the newest [`MAX_TICKETS`] are kept.
+    async fn put_ticket(&self, ticket: &Ticket) -> Result<(), StorageError>;
+    /// The ticket with this hash, unless it has expired.
+    async fn ticket(
+        &self,
+        purpose: TicketPurpose,
+        sha256: &[u8; 32],
+        now: UnixMillis,
+    ) -> Result<Option<Ticket>, StorageError>;
+    /// Takes a ticket away. Of any number of calls at once exactly one gets it.
+    async fn take_ticket(
+        &self,
+        purpose: TicketPurpose,
+        sha256: &[u8; 32],
+        now: UnixMillis,
+    ) -> Result<Option<Ticket>, StorageError>;
+    /// Forgets those that have expired.
+    async fn purge_tickets(&self, now: UnixMillis) -> Result<u64, StorageError>;
 
     /// Stores a new destination and gives it a lane number that was never used before.
     async fn add_destination(&self, new: NewDestination) -> Result<Destination, StorageError>;
@@ -147,6 +212,74 @@ pub trait Registry: Send + Sync + 'static {
     /// Small values that belong to the installation, such as the vault's canary. Insert-if-absent; returns
     /// what is stored now.
     async fn put_once(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, StorageError>;
+}
+
+/// A refresh token, sealed for its credential and version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedRefreshToken {
+    pub version: VersionNo,
+    pub sealed: Vec<u8>,
+}
+
+/// The right to renew one credential for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenewalLease {
+    pub credential: CredentialId,
+    /// Grows with every lease of the credential.
+    pub generation: u64,
+    pub until: UnixMillis,
+}
+
+/// What the last attempts to renew a credential came to. Secret-free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewalRecord {
+    pub credential: CredentialId,
+    pub tried_at: UnixMillis,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub renewed_at: Option<UnixMillis>,
+    /// In a row; none after a success.
+    pub failures: u32,
+    /// Not before this.
+    pub next_at: UnixMillis,
+    /// In a sentence.
+    pub outcome: String,
+}
+
+/// What tickets are for. Each purpose has a namespace of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketPurpose {
+    /// A person's session in a browser.
+    Session,
+    /// The `state` of a sign-in at a platform, which comes back once.
+    Grant,
+    /// A confirmation code of a deletion, with which its status is read.
+    Deletion,
+}
+
+impl TicketPurpose {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Grant => "grant",
+            Self::Deletion => "deletion",
+        }
+    }
+}
+
+/// Most tickets of one purpose: far more than people who sign in, and a bound on what somebody who
+/// starts sign-ins without end can fill.
+pub const MAX_TICKETS: u32 = 10_000;
+
+/// Something that whoever knows its text may have done. Only the text's hash is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    pub purpose: TicketPurpose,
+    pub sha256: [u8; 32],
+    /// For the code that made it: JSON, without secrets.
+    pub body: String,
+    pub created_at: UnixMillis,
+    pub expires_at: UnixMillis,
 }
 
 #[derive(Debug, Clone)]

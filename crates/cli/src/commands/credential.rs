@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use holdfast_model::secret::Secret;
 use holdfast_model::time::UnixSeconds;
 use serde_json::{Value, json};
 
 use super::Global;
 use super::status::text;
+use crate::client::Client;
 use crate::exit::Failure;
 use crate::output::{Output, Table};
 use crate::secret_input;
@@ -15,24 +17,7 @@ use crate::secret_input;
 #[derive(Subcommand)]
 pub enum Credential {
     /// Add a credential, or the next version of a known one: lint, store, probe, activate.
-    Add {
-        /// A name of your choice.
-        id: String,
-        #[arg(long, default_value = "meta")]
-        platform: String,
-        /// The app that minted the token, where it is yours. Add it first: `holdfast app add`.
-        #[arg(long, value_name = "APP_ID")]
-        app: Option<String>,
-        /// File that holds the token; `-` reads standard input.
-        #[arg(long, value_name = "PATH")]
-        token_file: Option<PathBuf>,
-        /// Variable of the environment that holds the token.
-        #[arg(long, value_name = "NAME")]
-        token_env: Option<String>,
-        /// Activate although no probe proved it, where nothing refuted it either.
-        #[arg(long)]
-        accept_unverified: bool,
-    },
+    Add(Add),
     /// List the credentials.
     List,
     /// Show a credential with its versions.
@@ -46,26 +31,37 @@ pub enum Credential {
     },
 }
 
+#[derive(Args)]
+pub struct Add {
+    /// A name of your choice.
+    id: String,
+    #[arg(long, default_value = "meta")]
+    platform: String,
+    /// The app that minted the token, where it is yours. Add it first: `holdfast app add`.
+    #[arg(long, value_name = "APP_ID")]
+    app: Option<String>,
+    /// File that holds the token; `-` reads standard input.
+    #[arg(long, value_name = "PATH")]
+    token_file: Option<PathBuf>,
+    /// Variable of the environment that holds the token.
+    #[arg(long, value_name = "NAME")]
+    token_env: Option<String>,
+    /// File that holds the refresh token that came with it, where the platform issues one.
+    #[arg(long, value_name = "PATH")]
+    refresh_token_file: Option<PathBuf>,
+    /// Mail address of the person who has to grant anew when it dies.
+    #[arg(long, value_name = "ADDRESS")]
+    contact: Option<String>,
+    /// Activate although no probe proved it, where nothing refuted it either.
+    #[arg(long)]
+    accept_unverified: bool,
+}
+
 impl Credential {
     pub async fn run(self, global: &Global, output: &Output) -> anyhow::Result<()> {
         let client = global.client()?;
         match self {
-            Credential::Add { id, platform, app, token_file, token_env, accept_unverified } => {
-                let token = secret_input::read(token_file.as_ref(), token_env.as_ref())?
-                    .ok_or_else(|| {
-                        Failure::Usage(
-                            "name where the token is: --token-file PATH (`-` for standard input) \
-                             or --token-env NAME"
-                                .to_owned(),
-                        )
-                    })?;
-                let body = json!({
-                    "id": id, "platform": platform, "app": app,
-                    "token": token.expose(), "accept_unverified": accept_unverified,
-                });
-                let outcome: Value = client.post("/v1/credentials", &body).await?;
-                tell_outcome(&outcome, output)
-            }
+            Credential::Add(add) => add.run(&client, output).await,
             Credential::Verify { id, accept_unverified } => {
                 let body = json!({ "accept_unverified": accept_unverified });
                 let path = format!("/v1/credentials/{id}/verify");
@@ -76,6 +72,27 @@ impl Credential {
                 show(&client.get(&format!("/v1/credentials/{id}")).await?, output)
             }
         }
+    }
+}
+
+impl Add {
+    async fn run(self, client: &Client, output: &Output) -> anyhow::Result<()> {
+        let token = secret_input::read(self.token_file.as_ref(), self.token_env.as_ref())?;
+        let token = token.ok_or_else(|| {
+            Failure::Usage(
+                "name where the token is: --token-file PATH (`-` for standard input) or \
+                 --token-env NAME"
+                    .to_owned(),
+            )
+        })?;
+        let refresh_token = secret_input::read(self.refresh_token_file.as_ref(), None)?;
+        let body = json!({
+            "id": self.id, "platform": self.platform, "app": self.app, "contact": self.contact,
+            "token": token.expose(), "refresh_token": refresh_token.as_ref().map(Secret::expose),
+            "accept_unverified": self.accept_unverified,
+        });
+        let outcome: Value = client.post("/v1/credentials", &body).await?;
+        tell_outcome(&outcome, output)
     }
 }
 

@@ -120,10 +120,12 @@ async fn add_token(
         id: CredentialId::new(name)?,
         platform: PlatformId::Meta,
         app: Some(app.clone()),
+        origin: None,
+        contact: None,
         accept_unverified: false,
     };
     let outcome =
-        credentials::add(gateway, OPERATOR, request, Secret::new(token.to_owned())).await?;
+        credentials::add(gateway, OPERATOR, request, Secret::new(token.to_owned()).into()).await?;
     if !outcome.activated {
         bail!("the demo's token was not activated: {}", outcome.because);
     }

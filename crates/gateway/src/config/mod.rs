@@ -4,6 +4,7 @@
 //! overrides and the reference in `docs/configuration.md` are all made from that list. Reading
 //! reports every mistake at once, each with its key path, before anything is opened or bound.
 
+mod hosts;
 mod read;
 pub mod routes;
 mod sections;
@@ -12,8 +13,6 @@ mod value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-
-use holdfast_model::platform::PlatformId;
 
 pub use sections::*;
 pub(crate) use value::ConfigValue;
@@ -24,15 +23,6 @@ pub(crate) use value::ConfigValue;
 pub struct ConfigErrors(pub Vec<String>);
 
 impl Settings {
-    /// Where a platform's tokens are sent: its fixed host, unless the file says otherwise.
-    pub fn base_url(&self, platform: PlatformId) -> &str {
-        match platform {
-            PlatformId::Meta => &self.meta.base_url.0,
-            PlatformId::Snap => &self.snap.base_url.0,
-            PlatformId::Whatsapp => "https://graph.facebook.com",
-        }
-    }
-
     /// Reads the file, if one is given, and then the environment, which wins. Only variables that
     /// start with `HOLDFAST_` are looked at; unknown ones are left alone, because other parts of
     /// Holdfast have variables of their own.

@@ -79,6 +79,10 @@ sections! {
         /// Address of the HTTP listener. The default is reachable from this machine only; put a
         /// TLS-terminating proxy in front before you open it to others.
         listen: SocketAddr = "127.0.0.1:8377",
+        /// Where people's browsers and the platforms reach it: links in mails and the addresses
+        /// that platforms send people back to begin with this. Without it they begin with
+        /// `http://` and `listen`.
+        public_url: Option<PlatformUrl> = "",
         /// After a stop signal, how long requests and deliveries in flight may take to finish.
         drain_seconds: u64 = "20",
     }
@@ -158,6 +162,12 @@ sections! {
     ["platforms.meta"] meta: MetaSettings {
         /// Scheme and host that Meta's tokens are sent to. Only for the sandbox and for tests.
         base_url: PlatformUrl = "https://graph.facebook.com",
+        /// Scheme and host of the pages where people sign in. Without it `https://www.facebook.com`,
+        /// or `base_url` where that is another than Meta's.
+        dialog_url: Option<PlatformUrl> = "",
+        /// Scheme and host that Instagram's tokens are sent to. Without it
+        /// `https://graph.instagram.com`, or `base_url` where that is another than Meta's.
+        instagram_url: Option<PlatformUrl> = "",
         /// Form of the app secret proof, sent where the app's secret is known.
         proof: Proof = "classic",
     }
@@ -165,6 +175,12 @@ sections! {
     ["platforms.snap"] snap: SnapSettings {
         /// Scheme and host that Snap's tokens are sent to. Only for the sandbox and for tests.
         base_url: PlatformUrl = "https://tr.snapchat.com",
+        /// Scheme and host of OAuth: where people sign in and tokens are refreshed. Without it
+        /// `https://accounts.snapchat.com`, or `base_url` where that is another than Snap's.
+        accounts_url: Option<PlatformUrl> = "",
+        /// Scheme and host of the Ads API, which says what a person granted. Without it
+        /// `https://adsapi.snapchat.com`, or `base_url` where that is another than Snap's.
+        ads_url: Option<PlatformUrl> = "",
     }
     /// What is written to standard error.
     ["log"] log: LogSettings {

@@ -165,6 +165,28 @@ pub fn credential_aad(credential: &Credential, version: VersionNo) -> Aad<'_> {
     }
 }
 
+/// What a sealed refresh token is bound to.
+pub fn refresh_aad(credential: &Credential, version: VersionNo) -> Aad<'_> {
+    Aad { schema: "refresh-token.v1", kind: "refresh_token", ..credential_aad(credential, version) }
+}
+
+/// The newest refresh token of a credential, if it has one.
+pub async fn open_refresh_token(
+    registry: &dyn Registry,
+    vault: &Vault,
+    credential: &Credential,
+) -> Result<Option<(VersionNo, Secret)>, SecretsError> {
+    let Some(newest) = registry.refresh_token(&credential.id).await? else { return Ok(None) };
+    let aad = refresh_aad(credential, newest.version);
+    let secret =
+        open_text(vault, &newest.sealed, &aad).map_err(|cause| SecretsError::SealedUnreadable {
+            credential: credential.id.clone(),
+            version: newest.version,
+            cause,
+        })?;
+    Ok(Some((newest.version, secret)))
+}
+
 /// What a sealed app secret is bound to.
 pub fn app_aad(app: &AppId, platform: PlatformId, version: VersionNo) -> Aad<'_> {
     Aad {

@@ -37,6 +37,29 @@ pub(super) fn add(tx: &Transaction<'_>, credential: &Credential) -> Result<(), S
     Ok(())
 }
 
+/// What its secrets are bound to stays what it is, whatever the description says.
+pub(super) fn describe_whole(
+    tx: &Transaction<'_>,
+    credential: &Credential,
+) -> Result<(), StorageError> {
+    let sql = "SELECT row_v, row FROM credential WHERE tenant_id = ?1 AND credential_id = ?2";
+    let stored: Credential = find(tx, "credential", sql, [TENANT, credential.id.as_str()])?
+        .ok_or_else(|| not_found("credential", &credential.id))?;
+    let described = Credential {
+        platform: stored.platform,
+        app: stored.app,
+        created_at: stored.created_at,
+        ..credential.clone()
+    };
+    execute(
+        tx,
+        "store a credential",
+        "UPDATE credential SET row_v = ?3, row = ?4 WHERE tenant_id = ?1 AND credential_id = ?2",
+        params![TENANT, credential.id.as_str(), ROW_VERSION, encode("credential", &described)?],
+    )?;
+    Ok(())
+}
+
 pub(super) fn all(tx: &Connection) -> Result<Vec<Credential>, StorageError> {
     let sql = "SELECT row_v, row FROM credential WHERE tenant_id = ?1 ORDER BY credential_id";
     list(tx, "credential", sql, [TENANT])

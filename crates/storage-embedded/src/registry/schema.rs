@@ -2,7 +2,7 @@
 
 /// Entry `n` takes the file from schema version `n` to `n + 1`. Entries are never edited once
 /// released, only added.
-pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// `tenant_id` is part of every key (one tenant for now, see `holdfast_model::id::TENANT`).
 /// `row_v` is the version of the JSON in `row`.
@@ -156,4 +156,43 @@ CREATE TABLE alert_delivery (
 ) STRICT;
 
 CREATE INDEX alert_due ON alert_delivery (next_at) WHERE next_at IS NOT NULL;
+";
+
+/// Renewals, what they are made with, and tickets. `generation` only grows: it is the fence that
+/// keeps a renewer who was away too long from writing.
+const V3: &str = r"
+CREATE TABLE refresh_token (
+    tenant_id      TEXT    NOT NULL,
+    credential_id  TEXT    NOT NULL,
+    version        INTEGER NOT NULL CHECK (version > 0),
+    sealed         BLOB,
+    added_at       INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, credential_id, version),
+    FOREIGN KEY (tenant_id, credential_id) REFERENCES credential
+) STRICT;
+
+CREATE TABLE renewal (
+    tenant_id      TEXT    NOT NULL,
+    credential_id  TEXT    NOT NULL,
+    generation     INTEGER NOT NULL,
+    holder         TEXT,
+    leased_until   INTEGER,
+    row_v          INTEGER,
+    row            TEXT,
+    PRIMARY KEY (tenant_id, credential_id),
+    FOREIGN KEY (tenant_id, credential_id) REFERENCES credential
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ticket (
+    tenant_id      TEXT    NOT NULL,
+    purpose        TEXT    NOT NULL,
+    sha256         BLOB    NOT NULL CHECK (length(sha256) = 32),
+    created_at     INTEGER NOT NULL,
+    expires_at     INTEGER NOT NULL,
+    body           TEXT    NOT NULL,
+    PRIMARY KEY (tenant_id, purpose, sha256)
+) STRICT;
+
+CREATE INDEX ticket_by_age ON ticket (tenant_id, purpose, created_at);
+CREATE INDEX ticket_by_end ON ticket (tenant_id, expires_at);
 ";

@@ -13,13 +13,17 @@ use holdfast_model::id::{AppId, CredentialId, HoldId, KeyId, VersionNo};
 use holdfast_model::time::UnixMillis;
 use holdfast_storage::{
     AlertOutcome, AuditChain, AuditEntry, DueAlert, NewDestination, OpenedHold, Registry,
-    SentAlert, StorageError,
+    RenewalLease, RenewalRecord, SealedRefreshToken, SentAlert, StorageError, Ticket,
+    TicketPurpose,
 };
 use rusqlite::Connection;
 
 use super::owner::{Owner, in_transaction};
 use super::row::sql_failed;
-use super::{alerts, apps, audit, credentials, destinations, holds, keys, schema, settings};
+use super::{
+    alerts, apps, audit, credentials, destinations, holds, keys, refresh_tokens, renewals, schema,
+    settings, tickets,
+};
 use crate::sqlite::{self, Snapshot};
 
 /// The registry of one data directory. The directory's lock is taken elsewhere; this type assumes
@@ -104,6 +108,11 @@ impl Registry for EmbeddedRegistry {
         self.owner.transact(|tx| credentials::all(tx)).await
     }
 
+    async fn describe_credential(&self, credential: &Credential) -> Result<(), StorageError> {
+        let credential = credential.clone();
+        self.owner.transact(move |tx| credentials::describe_whole(tx, &credential)).await
+    }
+
     async fn add_credential_version(
         &self,
         version: &CredentialVersion,
@@ -162,6 +171,91 @@ impl Registry for EmbeddedRegistry {
             if state == VersionState::Retired { finish_shredding(connection) } else { Ok(()) }
         };
         self.owner.run(set).await
+    }
+
+    async fn add_refresh_token(
+        &self,
+        credential: &CredentialId,
+        refresh: &SealedRefreshToken,
+        at: UnixMillis,
+    ) -> Result<(), StorageError> {
+        let (credential, refresh) = (credential.clone(), refresh.clone());
+        self.owner.transact(move |tx| refresh_tokens::add(tx, &credential, &refresh, at)).await
+    }
+
+    async fn refresh_token(
+        &self,
+        credential: &CredentialId,
+    ) -> Result<Option<SealedRefreshToken>, StorageError> {
+        let credential = credential.clone();
+        self.owner.transact(move |tx| refresh_tokens::newest(tx, &credential)).await
+    }
+
+    async fn lease_renewal(
+        &self,
+        credential: &CredentialId,
+        holder: &str,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Option<RenewalLease>, StorageError> {
+        let (credential, holder) = (credential.clone(), holder.to_owned());
+        self.owner.transact(move |tx| renewals::lease(tx, &credential, &holder, now, until)).await
+    }
+
+    async fn store_renewed(
+        &self,
+        lease: &RenewalLease,
+        version: &CredentialVersion,
+        sealed: &[u8],
+        refresh: Option<&SealedRefreshToken>,
+    ) -> Result<(), StorageError> {
+        let (lease, version) = (lease.clone(), version.clone());
+        let (sealed, refresh) = (sealed.to_vec(), refresh.cloned());
+        self.owner
+            .transact(move |tx| renewals::store(tx, &lease, &version, &sealed, refresh.as_ref()))
+            .await
+    }
+
+    async fn end_renewal(
+        &self,
+        lease: &RenewalLease,
+        record: &RenewalRecord,
+    ) -> Result<bool, StorageError> {
+        let (lease, record) = (lease.clone(), record.clone());
+        self.owner.transact(move |tx| renewals::end(tx, &lease, &record)).await
+    }
+
+    async fn renewals(&self) -> Result<Vec<RenewalRecord>, StorageError> {
+        self.owner.transact(|tx| renewals::all(tx)).await
+    }
+
+    async fn put_ticket(&self, ticket: &Ticket) -> Result<(), StorageError> {
+        let ticket = ticket.clone();
+        self.owner.transact(move |tx| tickets::put(tx, &ticket)).await
+    }
+
+    async fn ticket(
+        &self,
+        purpose: TicketPurpose,
+        sha256: &[u8; 32],
+        now: UnixMillis,
+    ) -> Result<Option<Ticket>, StorageError> {
+        let sha256 = *sha256;
+        self.owner.transact(move |tx| tickets::get(tx, purpose, &sha256, now)).await
+    }
+
+    async fn take_ticket(
+        &self,
+        purpose: TicketPurpose,
+        sha256: &[u8; 32],
+        now: UnixMillis,
+    ) -> Result<Option<Ticket>, StorageError> {
+        let sha256 = *sha256;
+        self.owner.transact(move |tx| tickets::take(tx, purpose, &sha256, now)).await
+    }
+
+    async fn purge_tickets(&self, now: UnixMillis) -> Result<u64, StorageError> {
+        self.owner.transact(move |tx| tickets::purge(tx, now)).await
     }
 
     async fn add_destination(&self, new: NewDestination) -> Result<Destination, StorageError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use holdfast_model::credential::{
-    Credential, CredentialKind, CredentialVersion, Expiry, Verification, VersionState,
+    Credential, CredentialKind, CredentialVersion, Expiry, Origin, Verification, VersionState,
 };
 use holdfast_model::id::{CredentialId, VersionNo};
 use holdfast_model::platform::PlatformId;
@@ -167,6 +167,8 @@ async fn store_two_versions(registry: &EmbeddedRegistry, first: &[u8], second: &
         id: CredentialId::new("shop").unwrap(),
         platform: PlatformId::Meta,
         app: None,
+        origin: Origin::Given,
+        contact: None,
         created_at: AT,
     };
     registry.add_credential(&shop).await.unwrap();

@@ -17,7 +17,9 @@ pub mod credentials;
 pub mod destinations;
 pub mod holds;
 pub mod keys;
+pub mod renewals;
 mod sample;
+pub mod tickets;
 
 /// One registry that can be opened several times, one after the other.
 #[async_trait]
@@ -46,6 +48,15 @@ macro_rules! registry_conformance {
             credentials::only_candidates_and_superseded_ones_become_active
             credentials::retiring_shreds_and_is_final
             credentials::versions_survive_reopening
+            credentials::describing_a_credential_leaves_what_its_secrets_are_bound_to
+            renewals::of_fifty_leases_at_once_one_is_given
+            renewals::a_lease_ends_by_time_or_by_being_given_back
+            renewals::whoever_was_away_too_long_stores_nothing
+            renewals::what_a_renewal_brought_is_stored_together
+            renewals::the_last_two_refresh_tokens_are_kept
+            tickets::a_ticket_is_taken_once
+            tickets::tickets_expire_and_are_forgotten
+            tickets::purposes_are_apart
             destinations::a_destination_is_stored_once_with_a_lane_of_its_own
             destinations::lanes_are_never_given_twice
             destinations::a_destination_is_replaced_but_keeps_lane_and_platform

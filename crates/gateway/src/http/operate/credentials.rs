@@ -15,7 +15,9 @@ use super::parse;
 use crate::http::auth::Caller;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
-use crate::services::credentials::{self, AddRequest, CredentialView, Suffices, VersionOutcome};
+use crate::services::credentials::{
+    self, AddRequest, CredentialView, Given, Suffices, VersionOutcome,
+};
 use crate::state::Gateway;
 
 #[derive(Deserialize)]
@@ -25,7 +27,12 @@ pub struct AddCredential {
     platform: PlatformId,
     #[serde(default)]
     app: Option<AppId>,
+    /// Mail address of the person who has to grant anew when it dies.
+    #[serde(default)]
+    contact: Option<String>,
     token: String,
+    #[serde(default)]
+    refresh_token: Option<String>,
     #[serde(default)]
     accept_unverified: bool,
 }
@@ -62,14 +69,19 @@ pub async fn add(
     JsonBody(body): JsonBody<AddCredential>,
 ) -> Result<(StatusCode, Json<VersionOutcome>), ApiError> {
     caller.require(Role::Admin)?;
-    let token = Secret::new(body.token);
+    let given = Given {
+        token: Secret::new(body.token),
+        refresh_token: body.refresh_token.map(Secret::new),
+    };
     let request = AddRequest {
         id: body.id,
         platform: body.platform,
         app: body.app,
+        origin: None,
+        contact: body.contact,
         accept_unverified: body.accept_unverified,
     };
-    let outcome = credentials::add(&gateway, caller.actor(), request, token).await?;
+    let outcome = credentials::add(&gateway, caller.actor(), request, given).await?;
     let status = if outcome.activated { StatusCode::CREATED } else { StatusCode::ACCEPTED };
     Ok((status, Json(outcome)))
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use holdfast_model::credential::{
-    Credential, CredentialKind, CredentialVersion, Expiry, Verification, VersionState,
+    Credential, CredentialKind, CredentialVersion, Expiry, Origin, Verification, VersionState,
 };
 use holdfast_model::id::VersionNo;
+use holdfast_model::platform::PlatformId;
 
 use super::RegistryFactory;
 use super::sample::{
@@ -236,4 +237,29 @@ pub async fn versions_survive_reopening(factory: &dyn RegistryFactory) {
     );
     assert_eq!(registry.sealed_credential(&shop, V2).await.unwrap(), sealed(2));
     assert!(registry.sealed_credential(&shop, V1).await.is_err());
+}
+
+pub async fn describing_a_credential_leaves_what_its_secrets_are_bound_to(
+    factory: &dyn RegistryFactory,
+) {
+    let registry = factory.open().await;
+    registry.put_app(&app("1")).await.unwrap();
+    let shop = Credential { app: Some(app_id("1")), ..credential("shop") };
+    registry.add_credential(&shop).await.unwrap();
+    let origin = Origin::Granted { scopes: vec!["ads_management".to_owned()], config_id: None };
+    let described = Credential {
+        platform: PlatformId::Snap,
+        app: None,
+        created_at: AT.plus_millis(1),
+        origin: origin.clone(),
+        contact: Some("owner@example.com".to_owned()),
+        ..shop.clone()
+    };
+    registry.describe_credential(&described).await.unwrap();
+    drop(registry);
+    let registry = factory.open().await;
+    let expected = Credential { origin, contact: described.contact.clone(), ..shop };
+    assert_eq!(registry.credentials().await.unwrap(), [expected]);
+    let unknown = registry.describe_credential(&credential("unknown")).await;
+    assert!(matches!(unknown, Err(StorageError::NotFound { .. })), "{unknown:?}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holdfast_model::access::{AccessKey, Role};
 use holdfast_model::credential::{
-    App, Credential, CredentialKind, CredentialVersion, Expiry, Verification, VersionState,
+    App, Credential, CredentialKind, CredentialVersion, Expiry, Origin, Verification, VersionState,
 };
 use holdfast_model::fault::{Fault, FaultAction, FaultClass, PlatformCode};
 use holdfast_model::hold::{Confirmation, Hold, Lifted, LiftedBy};
@@ -50,7 +50,14 @@ pub(super) fn app(id: &str) -> App {
 }
 
 pub(super) fn credential(id: &str) -> Credential {
-    Credential { id: credential_id(id), platform: PlatformId::Meta, app: None, created_at: AT }
+    Credential {
+        id: credential_id(id),
+        platform: PlatformId::Meta,
+        app: None,
+        origin: Origin::Given,
+        contact: None,
+        created_at: AT,
+    }
 }
 
 /// A candidate with every optional field filled, so that a field that is not stored is missed.

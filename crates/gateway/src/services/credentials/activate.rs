@@ -1,65 +1,21 @@
-//! Credentials: add, verify, activate. Tokens go in and never come out.
+//! From a candidate to the version in use, by evidence.
 
 use std::sync::Arc;
 
 use holdfast_credentials::{Activation, Lint, decide_activation, lint, proves};
 use holdfast_model::credential::{
-    Credential, CredentialKind, CredentialVersion, Expiry, Verification, VersionState,
+    Credential, CredentialVersion, Expiry, Verification, VersionState,
 };
-use holdfast_model::fault::Fault;
 use holdfast_model::hold::LiftedBy;
-use holdfast_model::id::{AppId, AssetId, CredentialId, VersionNo};
-use holdfast_model::platform::PlatformId;
-use holdfast_model::secret::Secret;
+use holdfast_model::id::{AssetId, CredentialId};
 use holdfast_platforms::{ProbeAnswer, ProbeKind, ProbeReading};
-use serde::Serialize;
 
-use super::probing::{self, ProbeResult};
-use super::secrets::credential_aad;
-use super::{Actor, ServiceError, holds, standby};
+use super::{ProbeView, VersionOutcome, show};
 use crate::lanes::Nudge;
+use crate::services::probing::{self, ProbeResult};
+use crate::services::secrets::Keyring;
+use crate::services::{Actor, ServiceError, holds, standby};
 use crate::state::Gateway;
-
-/// What came of adding or verifying a version.
-#[derive(Debug, Clone, Serialize)]
-pub struct VersionOutcome {
-    pub version: CredentialVersion,
-    /// Sentences about the token's form; never the token.
-    pub lint: Vec<String>,
-    pub probes: Vec<ProbeView>,
-    pub activated: bool,
-    /// Why it was or was not activated.
-    pub because: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<Fault>,
-    pub holds_lifted: u32,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct ProbeView {
-    pub destination: String,
-    pub probe: String,
-    pub answer: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub says: Option<String>,
-    #[serde(skip)]
-    pub(super) proves_use: bool,
-}
-
-impl ProbeView {
-    /// Whether it shows that the credential works on the destination's asset.
-    pub fn proves_use(&self) -> bool {
-        self.proves_use
-    }
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct CredentialView {
-    #[serde(flatten)]
-    pub credential: Credential,
-    pub versions: Vec<CredentialVersion>,
-    pub destinations: Vec<String>,
-}
 
 /// What suffices to activate a version, where nothing refutes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,48 +35,6 @@ impl Suffices {
     }
 }
 
-/// What an operator gives to add a version, besides the token.
-#[derive(Debug, Clone)]
-pub struct AddRequest {
-    pub id: CredentialId,
-    pub platform: PlatformId,
-    pub app: Option<AppId>,
-    /// Activate although no probe proved it, where nothing refuted it either.
-    pub accept_unverified: bool,
-}
-
-/// Lints, seals, probes and, if the evidence allows, activates.
-pub async fn add(
-    gateway: &Arc<Gateway>,
-    actor: Actor<'_>,
-    request: AddRequest,
-    token: Secret,
-) -> Result<VersionOutcome, ServiceError> {
-    let credential = ensure_credential(gateway, &request).await?;
-    let linted = lint(
-        token.expose(),
-        request.platform,
-        credential.app.as_ref(),
-        gateway.clock.wall().to_seconds(),
-    );
-    drop(token);
-    if !linted.is_storable() {
-        return Err(ServiceError::invalid("token", linted.describe().join(" ")));
-    }
-    let version = store(gateway, actor, &credential, &linted).await?;
-    let mut outcome = activate_if_proven(
-        gateway,
-        actor,
-        &credential,
-        version,
-        &linted,
-        Suffices::asked_for(request.accept_unverified),
-    )
-    .await?;
-    outcome.lint = linted.describe();
-    Ok(outcome)
-}
-
 /// Probes a version again: the newest candidate, or the active one.
 pub async fn verify(
     gateway: &Arc<Gateway>,
@@ -135,12 +49,12 @@ pub async fn verify(
         what: "usable version of credential",
         name: id.to_string(),
     })?;
-    let keyring = super::secrets::Keyring::open(gateway, &view.credential, &version)
-        .await
-        .map_err(|e| ServiceError::Refused {
+    let keyring = Keyring::open(gateway, &view.credential, &version).await.map_err(|e| {
+        ServiceError::Refused {
             reason: e.to_string(),
             hint: "Add the token again: `holdfast credential add`.".to_owned(),
-        })?;
+        }
+    })?;
     let linted = lint(
         keyring.token.expose(),
         view.credential.platform,
@@ -154,106 +68,7 @@ pub async fn verify(
     Ok(outcome)
 }
 
-pub async fn list(gateway: &Gateway) -> Result<Vec<CredentialView>, ServiceError> {
-    let mut views = Vec::new();
-    for credential in gateway.registry.credentials().await? {
-        views.push(view(gateway, credential).await?);
-    }
-    Ok(views)
-}
-
-pub async fn show(gateway: &Gateway, id: &CredentialId) -> Result<CredentialView, ServiceError> {
-    let credential = gateway.registry.credentials().await?.into_iter().find(|c| c.id == *id);
-    match credential {
-        Some(credential) => view(gateway, credential).await,
-        None => Err(ServiceError::NotFound { what: "credential", name: id.to_string() }),
-    }
-}
-
-async fn view(gateway: &Gateway, credential: Credential) -> Result<CredentialView, ServiceError> {
-    let versions = gateway.registry.credential_versions(&credential.id).await?;
-    let using = gateway.snapshot().destinations_using(&credential.id);
-    let destinations = using.iter().map(|d| d.id.to_string()).collect();
-    Ok(CredentialView { credential, versions, destinations })
-}
-
-async fn ensure_credential(
-    gateway: &Gateway,
-    request: &AddRequest,
-) -> Result<Credential, ServiceError> {
-    if let Some(app) = &request.app
-        && !gateway.snapshot().apps.contains_key(app)
-    {
-        return Err(ServiceError::NotFound { what: "app", name: app.to_string() });
-    }
-    let known = gateway.registry.credentials().await?.into_iter().find(|c| c.id == request.id);
-    if let Some(known) = known {
-        if known.platform != request.platform {
-            let expected = format!("credential {} belongs to {}", known.id, known.platform);
-            return Err(ServiceError::invalid("platform", expected));
-        }
-        if request.app.is_some() && request.app != known.app {
-            let expected = match &known.app {
-                Some(app) => format!("credential {} belongs to app {app}", known.id),
-                None => format!("credential {} was added without an app", known.id),
-            };
-            return Err(ServiceError::invalid("app", expected));
-        }
-        return Ok(known);
-    }
-    let credential = Credential {
-        id: request.id.clone(),
-        platform: request.platform,
-        app: request.app.clone(),
-        created_at: gateway.clock.wall(),
-    };
-    gateway.registry.add_credential(&credential).await?;
-    Ok(credential)
-}
-
-/// Seals the normalized token as the next version, a candidate.
-async fn store(
-    gateway: &Gateway,
-    actor: Actor<'_>,
-    credential: &Credential,
-    linted: &Lint,
-) -> Result<CredentialVersion, ServiceError> {
-    let versions = gateway.registry.credential_versions(&credential.id).await?;
-    let number = VersionNo(versions.last().map_or(1, |v| v.version.0 + 1));
-    let fingerprint = gateway.vault.fingerprint(linted.token());
-    if let Some(same) = versions.iter().find(|v| v.fingerprint == fingerprint) {
-        tracing::info!(credential = %credential.id, version = %same.version,
-            "this is the same token as an earlier version");
-    }
-    let version = CredentialVersion {
-        credential: credential.id.clone(),
-        version: number,
-        state: VersionState::Candidate,
-        verification: Verification::Untried,
-        kind: CredentialKind::Unknown,
-        fingerprint,
-        length: u32::try_from(linted.token().len()).unwrap_or(u32::MAX),
-        head: linted.head(),
-        tail: linted.tail(),
-        decoded_app_id: linted.decoded_app_id,
-        expires_at: Expiry::Unknown,
-        data_access_expires_at: Expiry::Unknown,
-        scopes: Vec::new(),
-        added_at: gateway.clock.wall(),
-        verified_at: None,
-        last_delivery_at: None,
-    };
-    let aad = credential_aad(credential, number);
-    let sealed = gateway.vault.seal(linted.token().expose().as_bytes(), &aad)?;
-    gateway.registry.add_credential_version(&version, &sealed).await?;
-    let subject = format!("credential:{}/{number}", credential.id);
-    let detail = format!("fingerprint {}", version.fingerprint);
-    gateway.audit(actor.0, "credential.add", subject, detail).await?;
-    gateway.reload_directory().await?;
-    Ok(version)
-}
-
-async fn activate_if_proven(
+pub(super) async fn activate_if_proven(
     gateway: &Arc<Gateway>,
     actor: Actor<'_>,
     credential: &Credential,

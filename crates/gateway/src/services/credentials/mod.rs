@@ -1,0 +1,79 @@
+//! Credentials: add, verify, activate. Tokens go in and never come out.
+
+mod activate;
+mod add;
+
+pub use activate::{Suffices, verify};
+pub use add::{AddRequest, Given, add};
+
+use holdfast_model::credential::{Credential, CredentialVersion};
+use holdfast_model::fault::Fault;
+use holdfast_model::id::CredentialId;
+use serde::Serialize;
+
+use super::ServiceError;
+use crate::state::Gateway;
+
+/// What came of adding or verifying a version.
+#[derive(Debug, Clone, Serialize)]
+pub struct VersionOutcome {
+    pub version: CredentialVersion,
+    /// Sentences about the token's form; never the token.
+    pub lint: Vec<String>,
+    pub probes: Vec<ProbeView>,
+    pub activated: bool,
+    /// Why it was or was not activated.
+    pub because: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+    pub holds_lifted: u32,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ProbeView {
+    pub destination: String,
+    pub probe: String,
+    pub answer: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    #[serde(skip)]
+    pub(super) proves_use: bool,
+}
+
+impl ProbeView {
+    /// Whether it shows that the credential works on the destination's asset.
+    pub fn proves_use(&self) -> bool {
+        self.proves_use
+    }
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CredentialView {
+    #[serde(flatten)]
+    pub credential: Credential,
+    pub versions: Vec<CredentialVersion>,
+    pub destinations: Vec<String>,
+}
+
+pub async fn list(gateway: &Gateway) -> Result<Vec<CredentialView>, ServiceError> {
+    let mut views = Vec::new();
+    for credential in gateway.registry.credentials().await? {
+        views.push(view(gateway, credential).await?);
+    }
+    Ok(views)
+}
+
+pub async fn show(gateway: &Gateway, id: &CredentialId) -> Result<CredentialView, ServiceError> {
+    let credential = gateway.registry.credentials().await?.into_iter().find(|c| c.id == *id);
+    match credential {
+        Some(credential) => view(gateway, credential).await,
+        None => Err(ServiceError::NotFound { what: "credential", name: id.to_string() }),
+    }
+}
+
+async fn view(gateway: &Gateway, credential: Credential) -> Result<CredentialView, ServiceError> {
+    let versions = gateway.registry.credential_versions(&credential.id).await?;
+    let using = gateway.snapshot().destinations_using(&credential.id);
+    let destinations = using.iter().map(|d| d.id.to_string()).collect();
+    Ok(CredentialView { credential, versions, destinations })
+}
