@@ -10,11 +10,12 @@ const STYLE: &str = "
 body{margin:0 auto;max-width:46rem;padding:1rem 1.25rem 4rem;background:var(--ground);color:var(--text);font:1rem/1.55 system-ui,sans-serif}
 h1{font-size:1.6rem;line-height:1.25;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:2rem 0 .4rem}h3{font-size:1rem;margin:1.2rem 0 .2rem}
 p{margin:.5rem 0}a{color:var(--link)}a:focus-visible{outline:3px solid var(--link);outline-offset:2px}
-code{background:var(--box);padding:.1em .3em;border-radius:3px;font:.92em ui-monospace,monospace;overflow-wrap:anywhere}
+code{background:var(--box);padding:.1em .3em;border-radius:3px;font:.92em ui-monospace,monospace;overflow-wrap:break-word}
 .lead{font-size:1.15rem}.soft,footer{color:var(--soft);font-size:.92rem}footer{border-top:1px solid var(--line);margin-top:3rem;padding-top:.8rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem;background:var(--box);border:1px solid var(--line);border-radius:6px;padding:.8rem 1rem}
 dt{color:var(--soft)}dd{margin:0}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.4rem .6rem .4rem 0;border-bottom:1px solid var(--line)}
+@media(max-width:40rem){th code{overflow-wrap:anywhere}}
 .codes{columns:14rem;padding-left:1.2rem}.skip{position:absolute;left:-99rem}.skip:focus{position:static}
 ";
 
