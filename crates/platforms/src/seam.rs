@@ -314,4 +314,7 @@ pub struct Learned {
     pub expires_at: Expiry,
     pub data_access_expires_at: Expiry,
     pub scopes: Vec<String>,
+    /// What a list held, where one was asked for: ids of numbers or apps, names of what an app is
+    /// subscribed to.
+    pub listed: Option<Vec<String>>,
 }

@@ -1,3 +1,4 @@
 //! What is said of tokens, from outside.
 
+mod damage;
 mod doctor;

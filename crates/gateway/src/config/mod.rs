@@ -27,9 +27,9 @@ impl Settings {
     /// Where a platform's tokens are sent: its fixed host, unless the file says otherwise.
     pub fn base_url(&self, platform: PlatformId) -> &str {
         match platform {
-            PlatformId::Meta => &self.meta.base_url.0,
+            // WhatsApp's API is a part of the Graph API.
+            PlatformId::Meta | PlatformId::Whatsapp => &self.meta.base_url.0,
             PlatformId::Snap => &self.snap.base_url.0,
-            PlatformId::Whatsapp => "https://graph.facebook.com",
         }
     }
 

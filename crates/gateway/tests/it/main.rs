@@ -4,6 +4,8 @@ mod alerts;
 mod authorization;
 mod dead_letters;
 mod doctor;
+mod doctor_push;
+mod doctor_whatsapp;
 mod dropin;
 mod dropin_shapes;
 mod ear;

@@ -3,7 +3,7 @@
 //! * `admit`, `normalize`: from a raw event to a fragment.
 //! * `request`, `proof`: from fragments to a signed request.
 //! * `answer`, `classify`, `suspects`, `usage`, `judge`: from an answer to what it means.
-//! * `probes`: harmless questions about a token.
+//! * `probes`: harmless questions about a token. `subscriptions`: what Meta tells by itself.
 //! * `faults`: the catalog.
 
 mod admit;
@@ -15,6 +15,7 @@ mod normalize;
 mod probes;
 pub mod proof;
 mod request;
+mod subscriptions;
 mod suspects;
 mod usage;
 
@@ -27,6 +28,8 @@ use serde_json::{Map, Value};
 
 pub(crate) use faults::CATALOG;
 pub use normalize::{Normalized, Surroundings, normalize_field};
+pub(crate) use probes::{get, read as read_probe, read_list};
+pub use subscriptions::{missing_death_signals, read_subscriptions, subscriptions};
 
 use crate::{
     AdmitContext, BatchView, Judgement, Limits, Platform, Probe, ProbeContext, ProbeKind,
