@@ -102,7 +102,8 @@ fn accident() -> impl Strategy<Value = Accident> {
 impl Accident {
     fn happen_to(&self, token: &str) -> String {
         let mut text: Vec<char> = token.chars().collect();
-        let within = |at: &usize| at % text.len().max(1);
+        let length = text.len().max(1);
+        let within = |at: &usize| at % length;
         match self {
             Self::Replaced { at, by } => text[within(at)] = *by,
             Self::Removed { at } => drop(text.remove(within(at))),
@@ -127,9 +128,9 @@ impl Accident {
             }
             Self::Glued { to } => return format!("{token}{}", fake_token(APP_ID, *to)),
             Self::Around { before, after } => return format!("{before}{token}{after}"),
-            Self::Masked { from, length, by } => {
+            Self::Masked { from, length: hidden, by } => {
                 let from = within(from);
-                let to = (from + length).min(text.len());
+                let to = (from + hidden).min(text.len());
                 text.splice(from..to, by.chars());
             }
             Self::Known { damage, seed } => return damage.apply(token, *seed),

@@ -2,3 +2,5 @@
 
 mod damage;
 mod doctor;
+mod ladder;
+mod redaction;

@@ -9,6 +9,7 @@ mod doctor_whatsapp;
 mod dropin;
 mod dropin_shapes;
 mod ear;
+mod faults;
 mod harness;
 mod ingest;
 mod messaging;

@@ -245,8 +245,14 @@ fn what_meta_says_of_passing_is_believed() {
             if let Some(said) = said {
                 error["is_transient"] = said.into();
             }
-            let fault = fault_of(judge(&Meta, &refused(500, &error))).unwrap();
+            let fault = fault_of(judge(&Meta, &refused(400, &error))).unwrap();
             assert_eq!(fault.name, expected, "{code} {subcode:?} {said:?}");
+            // Where the work may have been done, nobody looks for a bad event by sending again.
+            let judgement = judge(&Meta, &refused(500, &error));
+            if code == 1 {
+                assert!(matches!(judgement.unnamed, ItemVerdict::Ambiguous(_)), "{said:?}");
+                assert!(judgement.unlocated.is_none(), "{said:?}");
+            }
         }
     }
     let mut of_one_event = error(1, Some(99), "x");
