@@ -3,7 +3,7 @@
 //! * `admit`, `normalize`: from a raw event to a fragment.
 //! * `request`, `proof`: from fragments to a signed request.
 //! * `answer`, `classify`, `suspects`, `usage`, `judge`: from an answer to what it means.
-//! * `probes`: harmless questions about a token.
+//! * `probes`: harmless questions about a token. `subscriptions`: what Meta tells by itself.
 //! * `faults`: the catalog.
 
 mod admit;
@@ -15,6 +15,7 @@ mod normalize;
 mod probes;
 pub mod proof;
 mod request;
+mod subscriptions;
 mod suspects;
 mod usage;
 
@@ -25,9 +26,11 @@ use holdfast_model::platform::PlatformId;
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
 use serde_json::{Map, Value};
 
+pub(crate) use faults::CATALOG;
 pub use normalize::{Normalized, Surroundings, normalize_field};
+pub(crate) use probes::{get, read as read_probe, read_list};
+pub use subscriptions::{missing_death_signals, read_subscriptions, subscriptions};
 
-use crate::catalog::Catalog;
 use crate::{
     AdmitContext, BatchView, Judgement, Limits, Platform, Probe, ProbeContext, ProbeKind,
     ProbeReading, Rejection, RequestContext,
@@ -109,9 +112,5 @@ impl Platform for Meta {
 
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading {
         probes::read(kind, response)
-    }
-
-    fn catalog(&self) -> &'static Catalog {
-        &faults::CATALOG
     }
 }

@@ -3,6 +3,7 @@
 //! * `world`: what Meta knows. `caller`: who asks, and whether that is allowed.
 //! * `events`, `validate`: deliveries. `oauth`, `dialog`, `mint`: where tokens come from.
 //! * `debug_token`, `reads`, `permissions`: what can be asked about a token and with it.
+//! * `whatsapp`: reads of numbers and accounts. `subscriptions`: what an app is told of.
 //! * `wire`: the shapes in which clients send. `answer`, `refusals`, `usage`: Meta's words.
 
 mod answer;
@@ -16,9 +17,11 @@ mod permissions;
 mod reads;
 mod refusals;
 mod routes;
+mod subscriptions;
 mod turn;
 mod usage;
 mod validate;
+mod whatsapp;
 mod wire;
 mod world;
 
