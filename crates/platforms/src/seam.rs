@@ -11,7 +11,7 @@ use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
 use serde_json::{Map, Value};
 
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
 
 pub trait Platform: Send + Sync {
     fn id(&self) -> PlatformId;
@@ -79,7 +79,9 @@ pub trait Platform: Send + Sync {
 
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading;
 
-    fn catalog(&self) -> &'static Catalog;
+    fn catalog(&self) -> &'static Catalog {
+        catalog::of(self.id())
+    }
 }
 
 /// What admission needs to know besides the event.

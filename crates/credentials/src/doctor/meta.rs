@@ -11,7 +11,9 @@ use crate::Severity;
 use crate::lint::Shape;
 
 /// Meta names these itself, and means what it says.
-const SPEAKS_FOR_ITSELF: [&str; 16] = [
+const SPEAKS_FOR_ITSELF: [&str; 18] = [
+    "meta.debug_only_token",
+    "meta.session_key_malformed",
     "meta.token_expired",
     "meta.session_replaced",
     "meta.session_origin",
@@ -29,6 +31,9 @@ const SPEAKS_FOR_ITSELF: [&str; 16] = [
     "meta.policy_block",
     "meta.version_retired",
 ];
+
+/// The app was refused as a caller, for its id or for its secret.
+const APP_IS_REFUSED: [&str; 2] = ["meta.app_invalid", "meta.app_secret_mismatch"];
 
 /// Further off than this, a timed proof is refused.
 const SKEW_S: i64 = 300;
@@ -250,14 +255,14 @@ fn app(evidence: &Evidence) -> Vec<Hypothesis> {
     let by_app = evidence.asked(Question::DebugByApp).and_then(Asked::fault);
     let is_refused = by_app.is_some_and(|fault| {
         matches!(fault.class, FaultClass::App | FaultClass::Credential)
-            || fault.name == "meta.app_invalid"
+            || APP_IS_REFUSED.contains(&fault.name.as_str())
     });
     if is_refused {
         let said = by_app.map_or("", |fault| fault.platform_message.as_str());
         return vec![is::APP_WRONG.with(Likely, format!("Asked by the app, Meta said: {said}"))];
     }
     evidence
-        .answer(&["meta.app_invalid"])
+        .answer(&APP_IS_REFUSED)
         .map(|_| is::APP_SECRET_RESET.with(Likely, "Meta refuses the app that issued it."))
         .into_iter()
         .collect()

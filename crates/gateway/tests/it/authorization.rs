@@ -17,7 +17,7 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 fn example(path: &str) -> String {
     path.replace("{version}", "v25.0")
         .replace("{platform}", "meta")
-        .replace("{code}", "190")
+        .replace("{fault}", "190")
         .replace("{subcode}", "463")
         .replace("{asset}", "1")
         .replace("{id}", "nothing")

@@ -52,7 +52,7 @@ fn received(
 }
 
 fn refused(error: &ErrorAnswer, response: &HttpResponse, batch: &BatchView<'_>) -> Judgement {
-    let row = classify(error);
+    let row = row_for_delivery(error);
     let fault = fault_of(row, error);
     let mut judgement = match row.action {
         FaultAction::Note => Judgement::all(ItemVerdict::Accepted),
@@ -72,6 +72,14 @@ fn refused(error: &ErrorAnswer, response: &HttpResponse, batch: &BatchView<'_>) 
     };
     judgement.trace_id.clone_from(&error.trace_id);
     judgement
+}
+
+/// Some rows explain answers to other calls only. As an answer to a delivery nobody has described
+/// them, and what is a note there must not pass for success here.
+fn row_for_delivery(error: &ErrorAnswer) -> &'static Entry {
+    let row = classify(error);
+    let is_of_another_call = row.action == FaultAction::Note && row.class != FaultClass::Payload;
+    if is_of_another_call { entry("meta.unknown_code") } else { row }
 }
 
 /// After a definitive refusal nothing was processed.

@@ -25,9 +25,9 @@ use holdfast_model::platform::PlatformId;
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
 use serde_json::{Map, Value};
 
+pub(crate) use faults::CATALOG;
 pub use normalize::{Normalized, Surroundings, normalize_field};
 
-use crate::catalog::Catalog;
 use crate::{
     AdmitContext, BatchView, Judgement, Limits, Platform, Probe, ProbeContext, ProbeKind,
     ProbeReading, Rejection, RequestContext,
@@ -101,9 +101,5 @@ impl Platform for Meta {
 
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading {
         probes::read(kind, response)
-    }
-
-    fn catalog(&self) -> &'static Catalog {
-        &faults::CATALOG
     }
 }

@@ -119,7 +119,7 @@ fn refusal(kind: ProbeKind, error: &ErrorAnswer) -> ProbeReading {
         }
         (FaultAction::Hold, FaultClass::Policy) => ProbeAnswer::Silent,
         (FaultAction::Hold, _) => ProbeAnswer::Unprobeable,
-        (FaultAction::DeadLetter, _) => ProbeAnswer::Unprobeable,
+        (FaultAction::DeadLetter | FaultAction::Note, _) => ProbeAnswer::Unprobeable,
         _ => ProbeAnswer::Silent,
     };
     let mut reading = reading(answer, Learned::default());

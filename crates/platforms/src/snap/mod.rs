@@ -26,9 +26,9 @@ use holdfast_model::platform::PlatformId;
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
 use serde_json::{Map, Value};
 
+pub(crate) use faults::CATALOG;
 pub use normalize::{Field, Surroundings, normalize as normalize_field};
 
-use crate::catalog::Catalog;
 use crate::{
     AdmitContext, BatchView, Judgement, Limits, Platform, Probe, ProbeContext, ProbeKind,
     ProbeReading, Rejection, RequestContext, Way,
@@ -119,10 +119,6 @@ impl Platform for Snap {
 
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading {
         probes::read(kind, response)
-    }
-
-    fn catalog(&self) -> &'static Catalog {
-        &faults::CATALOG
     }
 }
 

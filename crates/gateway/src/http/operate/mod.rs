@@ -60,8 +60,9 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("GET", "/v1/audit/chain", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/doctor", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/backup", Some(Role::Admin)),
-    RouteInfo::new("GET", "/v1/faults/{platform}/{code}", None),
-    RouteInfo::new("GET", "/v1/faults/{platform}/{code}/{subcode}", None),
+    RouteInfo::new("GET", "/v1/faults", None),
+    RouteInfo::new("GET", "/v1/faults/{platform}/{fault}", None),
+    RouteInfo::new("GET", "/v1/faults/{platform}/{fault}/{subcode}", None),
 ];
 
 pub fn router() -> Router<Arc<Gateway>> {
@@ -94,8 +95,9 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/audit/chain", get(audit::chain))
         .route("/v1/doctor", post(doctor::examine))
         .route("/v1/backup", post(backup::take))
-        .route("/v1/faults/{platform}/{code}", get(faults::explain))
-        .route("/v1/faults/{platform}/{code}/{subcode}", get(faults::explain_subcode))
+        .route("/v1/faults", get(faults::list))
+        .route("/v1/faults/{platform}/{fault}", get(faults::explain))
+        .route("/v1/faults/{platform}/{fault}/{subcode}", get(faults::explain_subcode))
 }
 
 impl From<ServiceError> for ApiError {
