@@ -314,4 +314,6 @@ pub struct Learned {
     pub expires_at: Expiry,
     pub data_access_expires_at: Expiry,
     pub scopes: Vec<String>,
+    /// The platform's id of the person or system user whose token it is.
+    pub subject: Option<String>,
 }

@@ -71,6 +71,8 @@ fn write(
         first_deadline: None,
         delivered: 0,
         expired: 0,
+        regrant_url: None,
+        together_with: Vec::new(),
     }
 }
 

@@ -66,6 +66,8 @@ pub async fn test(gateway: &Gateway) -> Result<Alert, StorageError> {
         first_deadline: None,
         delivered: 0,
         expired: 0,
+        regrant_url: None,
+        together_with: Vec::new(),
     };
     gateway.registry.claim_alert(&alert, &gateway.channels.names()).await?;
     gateway.look_around();

@@ -159,6 +159,8 @@ fn write(hold: &Hold, behind: &Behind, transition: Transition, now: UnixMillis) 
         first_deadline: behind.first_deadline.filter(|_| behind.ledger.queued > 0),
         delivered: behind.ledger.delivered,
         expired: behind.ledger.expired,
+        regrant_url: None,
+        together_with: Vec::new(),
     };
     alert.title = title(hold, transition, &alert, now);
     alert
@@ -184,8 +186,9 @@ fn title(hold: &Hold, transition: Transition, alert: &Alert, now: UnixMillis) ->
             "Resolved: {fault} at {at}. Since it was held {} were delivered, {} expired.",
             alert.delivered, alert.expired
         ),
-        Transition::Expiring { .. } | Transition::DataAccessEnding { .. } | Transition::Test => {
-            format!("{fault} at {at}.")
-        }
+        Transition::Expiring { .. }
+        | Transition::DataAccessEnding { .. }
+        | Transition::ScopesLost
+        | Transition::Test => format!("{fault} at {at}."),
     }
 }
