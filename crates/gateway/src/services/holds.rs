@@ -41,6 +41,49 @@ pub(crate) async fn open_for(
     Ok(())
 }
 
+/// Opens a hold on a credential by itself, whatever uses it. Returns quietly if one is open already.
+pub(crate) async fn open_on_credential(
+    gateway: &Gateway,
+    credential: &CredentialId,
+    fault: Fault,
+    confirmation: Confirmation,
+) -> Result<(), ServiceError> {
+    let scope = Scope::new([(SelectorKind::Credential, credential.to_string())]);
+    let version = gateway.snapshot().active.get(credential).map(|active| active.version);
+    open(gateway, Actor::HOLDFAST, scope, fault, confirmation, version, None).await?;
+    Ok(())
+}
+
+/// Opens a hold on what a platform named. Returns quietly if one is open already.
+pub(crate) async fn open_on(
+    gateway: &Gateway,
+    scope: Scope,
+    fault: Fault,
+    confirmation: Confirmation,
+) -> Result<(), ServiceError> {
+    open(gateway, Actor::HOLDFAST, scope, fault, confirmation, None, None).await?;
+    Ok(())
+}
+
+/// Lifts the open holds that are meant, save those that an operator opened.
+pub(crate) async fn lift_where(
+    gateway: &Gateway,
+    is_meant: impl Fn(&Hold) -> bool,
+    by: LiftedBy,
+    reason: &str,
+) -> Result<u32, ServiceError> {
+    let mut lifted = 0;
+    for hold in gateway.holds.open().iter() {
+        if hold.opened_by.is_none()
+            && is_meant(hold)
+            && lift_as(gateway, Actor::HOLDFAST, hold.id, by.clone(), reason).await?
+        {
+            lifted += 1;
+        }
+    }
+    Ok(lifted)
+}
+
 /// Pauses a destination by hand.
 pub async fn pause(
     gateway: &Gateway,
@@ -109,16 +152,8 @@ pub(crate) async fn lift_for_credential(
     by: LiftedBy,
     reason: &str,
 ) -> Result<u32, ServiceError> {
-    let mut lifted = 0;
-    for hold in gateway.holds.open().iter() {
-        if hold.opened_by.is_none()
-            && ended_by(hold, credential, only_on)
-            && lift_as(gateway, Actor::HOLDFAST, hold.id, by.clone(), reason).await?
-        {
-            lifted += 1;
-        }
-    }
-    Ok(lifted)
+    let is_ended = |hold: &Hold| ended_by(hold, credential, only_on);
+    lift_where(gateway, is_ended, by, reason).await
 }
 
 /// `only_on` is where it was proved; `None` if that cannot be asked.
