@@ -42,7 +42,8 @@ pub use entry::EntryError;
 pub use handle::SandboxHandle;
 pub use inspect::{AssetCounts, ProofSeen, RequestRecord, State, TokenPlace, TokenSeen};
 pub use meta::{
-    AssetKind, NewApp, NewAsset, NewCode, NewPush, NewSignedRequest, NewToken, OLDEST_VERSION, TokenKind, TokenState,
+    AssetKind, NewApp, NewAsset, NewCode, NewPush, NewSignedRequest, NewToken, OLDEST_VERSION,
+    TokenKind, TokenState,
 };
 pub use push::{Loopback, Pushed};
 pub use scenario::{

@@ -63,10 +63,7 @@ pub fn router() -> Router<SandboxHandle> {
         .route("/_sandbox/signed-requests", post(request))
 }
 
-async fn push(
-    State(sandbox): State<SandboxHandle>,
-    bytes: Bytes,
-) -> Result<Json<Pushed>, Refused> {
+async fn push(State(sandbox): State<SandboxHandle>, bytes: Bytes) -> Result<Json<Pushed>, Refused> {
     let wanted: NewPush = body(&bytes)?;
     sandbox.push(&wanted).await.map(Json).map_err(|what| Refused::one("", what))
 }
@@ -92,7 +89,8 @@ pub fn webhook(world: &World, wanted: &NewPush) -> Option<Push> {
         }],
     });
     let body = escaped(&body.to_string()).into_bytes();
-    let signature = format!("sha256={}", hex::encode(sign(world, app, &wanted.wrong_secret, &body)?));
+    let signature =
+        format!("sha256={}", hex::encode(sign(world, app, &wanted.wrong_secret, &body)?));
     Some(Push {
         url: wanted.url.clone(),
         content_type: "application/json",
