@@ -41,6 +41,9 @@ pub struct Shared {
     /// Replays and corrections hold it for reading, an erasure that looks through everything for
     /// writing: what comes back from where it has looked already would escape it.
     pub putting_back: tokio::sync::RwLock<()>,
+    /// One erasure at a time looks through the log or copies onward: what one moves another might
+    /// not see.
+    pub erasure: tokio::sync::Mutex<()>,
     /// Erasures that look through the log. Nothing is copied onward under them.
     pub looking: AtomicUsize,
     /// An item that is being erased came back or left.
@@ -85,6 +88,7 @@ impl Shared {
             housekeeping: Signal::default(),
             chores: Chores::default(),
             putting_back: tokio::sync::RwLock::default(),
+            erasure: tokio::sync::Mutex::default(),
             looking: AtomicUsize::new(0),
             erasing_moved: tokio::sync::Notify::new(),
         }

@@ -108,6 +108,7 @@ impl Work {
 
     async fn look_through_everything(&mut self) -> Result<(), StorageError> {
         let shared = self.shared.clone();
+        let _turn = shared.erasure.lock().await;
         let _undisturbed = shared.putting_back.write().await;
         let _looking = Looking::begin(&shared);
         let horizon = ask(&shared, |shared, _| Ok(scan::end_of_log(shared))).await?;

@@ -20,6 +20,7 @@ use super::super::shared::Shared;
 /// True if nothing is left. Not so while a backup needs a segment, or reads the database: what is
 /// left goes when it ends.
 pub async fn scrub(shared: &Arc<Shared>) -> Result<bool, StorageError> {
+    let _turn = shared.erasure.lock().await;
     ask(shared, renew_files).await?;
     let tainted: BTreeSet<u32> = {
         let segments = shared.segments();
