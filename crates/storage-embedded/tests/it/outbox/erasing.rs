@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_model::id::{ItemId, LaneId, Seq};
+use holdfast_model::ledger::LedgerState;
 use holdfast_storage::{Erased, Erasure, Outbox as _, Settlement};
 
 use super::model::{Known, LANES, Model, Place, fault};
@@ -127,12 +128,7 @@ impl Model {
             self.leased.remove(seq);
         }
         let left = self.leased_of(lane).len() as u64;
-        if self.disk.has_fired() {
-            // What goes on in the background may have met the fault.
-            drop(outbox);
-            self.perhaps_erased.extend(ids);
-            return self.restart().await;
-        }
+        // What came back is erased in the background, where it may meet a fault.
         let is_gone = || outbox.peek(lane).in_flight == left || self.disk.has_fired();
         self.eventually("an item that came back is erased", is_gone).await;
         if outbox.peek(lane).in_flight != left {
@@ -158,6 +154,13 @@ impl Model {
                         known.deferred_until = None;
                     }
                     known.is_erased = true;
+                }
+                None if known.place == Place::Queued => {
+                    let found = self.outbox.as_ref().unwrap().find(id).await.unwrap();
+                    // It may have been delivered in time.
+                    if found.is_none_or(|found| found.state != LedgerState::Queued) {
+                        known.place = Place::Delivered;
+                    }
                 }
                 _ => {}
             }
