@@ -12,6 +12,7 @@ use holdfast_model::id::{AppId, CredentialId};
 use holdfast_model::secret::Secret;
 use holdfast_model::time::{DAY_S, UnixMillis};
 use holdfast_platforms::catalog;
+use holdfast_platforms::subject::IdentifierKind;
 use holdfast_storage::{Ticket, TicketPurpose};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -19,12 +20,17 @@ use sha2::{Digest as _, Sha256};
 use super::concerned::is_of;
 use super::content::fingerprint_of_person;
 use super::receive::record;
+use super::worker::Next;
 use crate::lanes::Nudge;
+use crate::services::erasure::{self, Within};
 use crate::services::{Actor, ServiceError, holds};
 use crate::state::Gateway;
 
 /// How long a person can look up what became of it.
 const STATUS_KEPT_MS: i64 = 365 * DAY_S * 1_000;
+
+/// When to look again for what was in flight or is on the disk still.
+const UNDER_WAY_MS: i64 = 60_000;
 
 /// What a person who knows the code may read. It names nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +81,7 @@ pub(super) async fn carry_out(
     app: &AppId,
     user: &str,
     code: &str,
-) -> Result<(), ServiceError> {
+) -> Result<Next, ServiceError> {
     let mut known = status(gateway, code).await?.unwrap_or_default();
     let theirs = versions_of(gateway, app, user).await?;
     // Written before anything is shredded, because afterwards nobody could count it.
@@ -93,12 +99,18 @@ pub(super) async fn carry_out(
         gateway.reload_directory().await?;
         hold_if_nothing_is_left(gateway, id).await?;
     }
-    known.events += erase_events(gateway, app, user).await?;
-    known.finished_at = Some(gateway.clock.wall());
+    let erased = erase_events(gateway, app, user).await?;
+    known.events += erased.events;
+    // The page never says too early that it is over.
+    known.finished_at = erased.is_all.then(|| gateway.clock.wall());
     write(gateway, code, &known).await?;
+    if !erased.is_all {
+        return Ok(Next::Again(gateway.clock.wall().plus_millis(UNDER_WAY_MS)));
+    }
     let who = fingerprint_of_person(gateway, app, user);
     let what = format!("{who}: {} tokens shredded, {} events erased", known.tokens, known.events);
-    record(gateway, "signal.forget", app, what).await
+    record(gateway, "signal.forget", app, what).await?;
+    Ok(Next::Done)
 }
 
 /// Every version that is known to be of that person, and those beside it of which nobody told whose
@@ -167,8 +179,27 @@ async fn hold_if_nothing_is_left(gateway: &Gateway, id: &CredentialId) -> Result
 }
 
 /// What waits and what is kept of events that name this person, at the destinations of the app.
-async fn erase_events(_gateway: &Gateway, _app: &AppId, _user: &str) -> Result<u64, ServiceError> {
-    Ok(0)
+async fn erase_events(
+    gateway: &Gateway,
+    app: &AppId,
+    user: &str,
+) -> Result<ErasedEvents, ServiceError> {
+    let identifier = (IdentifierKind::FbLoginId, Secret::new(user.to_owned()));
+    let subject = match erasure::subject(gateway, vec![identifier]) {
+        // What is no such id at all is in no event either.
+        Err(ServiceError::Invalid { .. }) => return Ok(ErasedEvents { events: 0, is_all: true }),
+        subject => subject?,
+    };
+    let within = Within { platform: None, app: Some(app.clone()) };
+    let outcome = erasure::erase_subject(gateway, Actor::HOLDFAST, subject, Some(within)).await?;
+    let events = outcome.erased.waiting + outcome.erased.letters;
+    Ok(ErasedEvents { events, is_all: outcome.is_complete() })
+}
+
+struct ErasedEvents {
+    events: u64,
+    /// False while some are under way, or the disk still has some.
+    is_all: bool,
 }
 
 async fn write(gateway: &Gateway, code: &str, status: &DeletionStatus) -> Result<(), ServiceError> {

@@ -80,8 +80,7 @@ async fn deal_with(gateway: &Arc<Gateway>, inbound: &Inbound) -> Result<Next, Se
     match Content::open(gateway, inbound)? {
         Content::Signal(signal) => apply::apply(gateway, inbound, &signal).await,
         Content::Deletion { user, code } => {
-            deletion::carry_out(gateway, &inbound.app, &user, &code).await?;
-            Ok(Next::Done)
+            deletion::carry_out(gateway, &inbound.app, &user, &code).await
         }
     }
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod dropin;
 mod dropin_shapes;
 mod ear;
+mod erasures;
 mod harness;
 mod ingest;
 mod messaging;

@@ -4,6 +4,7 @@
 //! * `request`, `proof`: from fragments to a signed request.
 //! * `answer`, `classify`, `suspects`, `usage`, `judge`: from an answer to what it means.
 //! * `probes`: harmless questions about a token.
+//! * `traces`: what people are known by, as fragments have it.
 //! * `faults`: the catalog.
 
 mod admit;
@@ -16,6 +17,7 @@ mod probes;
 pub mod proof;
 mod request;
 mod suspects;
+mod traces;
 mod usage;
 
 use holdfast_model::destination::DestinationSettings;
@@ -28,6 +30,7 @@ use serde_json::{Map, Value};
 pub(crate) use faults::CATALOG;
 pub use normalize::{Normalized, Surroundings, normalize_field};
 
+use crate::subject::{IdentifierKind, Traces};
 use crate::{
     AdmitContext, BatchView, Judgement, Limits, Platform, Probe, ProbeContext, ProbeKind,
     ProbeReading, Rejection, RequestContext,
@@ -101,5 +104,15 @@ impl Platform for Meta {
 
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading {
         probes::read(kind, response)
+    }
+
+    fn traces(
+        &self,
+        kind: IdentifierKind,
+        text: &str,
+        calling_codes: &[Option<&'static str>],
+        out: &mut Traces,
+    ) {
+        traces::traces(kind, text, calling_codes, out);
     }
 }

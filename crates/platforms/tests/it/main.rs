@@ -10,4 +10,5 @@ mod snap_admit;
 mod snap_judge;
 mod snap_probes;
 mod snap_v2;
+mod subject;
 mod vectors;
