@@ -89,17 +89,17 @@ async fn is_due(
     let Some(newest) = newest else { return Ok(false) };
     let is_held = using.iter().any(|one| gateway.is_held(&standby::as_used_by(one, id)));
     let is_undecided = candidate.is_some() || is_held;
+    let proved = newest.verified_at.filter(|_| !is_undecided).unwrap_or(newest.added_at);
+    let last = looked.get(id).copied().unwrap_or(proved).max(proved);
     let period = match candidate {
-        Some(candidate) => patience_ms(now.0 - candidate.added_at.0),
+        Some(candidate) => patience_ms(last.0 - candidate.added_at.0),
         None if is_held => UNDECIDED_MS,
         None => PERIOD_MS - jitter_ms(id),
     };
-    let proved = newest.verified_at.filter(|_| !is_undecided).unwrap_or(newest.added_at);
-    let last = looked.get(id).copied().unwrap_or(proved).max(proved);
     Ok(now.0 - last.0 >= period)
 }
 
-/// How long after the last look a candidate is looked at again. A young token is mostly accepted
+/// How long after a look at this age a candidate is looked at again. A young token is mostly accepted
 /// within the hour and by experience within a day (`spec/snap-conversions.md §11`), so that it is
 /// asked soon at first, then hourly; one that was not accepted in two days rests longer and longer.
 fn patience_ms(age_ms: i64) -> i64 {

@@ -37,6 +37,11 @@ impl SandboxHandle {
         self.world().meta.add_app(NewApp { id, proof, ..NewApp::default() })
     }
 
+    /// Adds an app as it is described, or replaces the one of that id; returns its secret.
+    pub fn replace_app(&self, app: NewApp) -> String {
+        self.world().meta.add_app(app)
+    }
+
     pub fn require_proof(&self, app: u64, proof: Proof) {
         self.change(&Change::Proof { app, proof });
     }

@@ -14,5 +14,6 @@ mod messaging;
 mod ndjson;
 mod profiles;
 mod routing;
+mod signals;
 mod snap;
 mod watching;
