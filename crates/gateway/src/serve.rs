@@ -215,6 +215,9 @@ async fn retain(gateway: Arc<Gateway>, outbox: Arc<EmbeddedOutbox>, stop: Cancel
         if let Err(error) = outbox.purge(delivered, dead).await {
             tracing::error!(%error, "failed to erase records past their retention");
         }
+        if let Err(error) = inbound::purge(&gateway).await {
+            tracing::error!(%error, "failed to forget what platforms sent long ago");
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(RETENTION_PERIOD) => {}

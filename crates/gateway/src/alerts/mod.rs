@@ -16,7 +16,7 @@ mod deliver;
 mod drift;
 mod expiry;
 mod mail;
-mod regrant;
+pub(crate) mod regrant;
 mod together;
 mod watch;
 

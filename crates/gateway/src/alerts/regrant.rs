@@ -52,6 +52,11 @@ pub fn url(gateway: &Gateway, id: &CredentialId) -> Option<String> {
     is_grantable.then(|| format!("{public}/connect/regrant/{}", credential.id))
 }
 
+/// The same for what a hold is about.
+pub fn url_for(gateway: &Gateway, hold: &Hold) -> Option<String> {
+    credential_of(hold).and_then(|id| url(gateway, &id))
+}
+
 /// A page's token comes with that of a person, who is the one to ask.
 fn granted_by<'a>(snapshot: &'a Snapshot, credential: &'a Credential) -> &'a Credential {
     match &credential.origin {

@@ -193,9 +193,10 @@ fn write(
         first_deadline: behind.first_deadline.filter(|_| behind.ledger.queued > 0),
         delivered: behind.ledger.delivered,
         expired: behind.ledger.expired,
-        regrant_url: regrant::credential_of(hold)
-            .filter(|_| transition != Transition::Resolved)
-            .and_then(|id| regrant::url(gateway, &id)),
+        regrant_url: match transition {
+            Transition::Resolved => None,
+            _ => regrant::url_for(gateway, hold),
+        },
         together_with: Vec::new(),
     };
     alert.title = title(hold, behind, &alert, now);

@@ -29,7 +29,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::config::WebhookSettings;
 
 pub use receive::{Callback, Refusal, receive_callback, receive_push};
-pub use worker::run;
+pub use worker::{purge, run};
 
 /// Most requests from platforms that are read and checked at once, because anybody may send some:
 /// the memory that they may take is this times the longest body. Who comes then is told to come

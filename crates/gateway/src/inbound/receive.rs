@@ -56,9 +56,10 @@ pub async fn receive_push(
     signature: Option<&str>,
     body: Bytes,
 ) -> Result<(), Refusal> {
-    let candidates = candidates(gateway).await?;
+    require_secret(gateway)?;
     let signature =
         HubSignature::read(signature).map_err(|error| Refusal::Malformed(error.to_string()))?;
+    let candidates = secrets::candidates(gateway).await;
     let checked = body.clone();
     let signed_by =
         move |(app, secret): (AppId, Secret)| signature.covers(&checked, &secret).then_some(app);
@@ -83,7 +84,8 @@ pub async fn receive_callback(
     callback: Callback,
     signed_request: &str,
 ) -> Result<Option<String>, Refusal> {
-    let (app, notice) = verified(signed_request, candidates(gateway).await?)?;
+    require_secret(gateway)?;
+    let (app, notice) = verified(signed_request, secrets::candidates(gateway).await)?;
     let sha256 = hash(signed_request.as_bytes(), callback as usize);
     let (content, code) = match callback {
         Callback::Deauthorize => (Content::Signal(deauthorized(notice)), None),
@@ -121,18 +123,17 @@ fn deauthorized(notice: Notice) -> Signal {
     }
 }
 
-async fn candidates(gateway: &Gateway) -> Result<Vec<(AppId, Secret)>, Refusal> {
-    let candidates = secrets::candidates(gateway).await;
-    if candidates.is_empty() {
-        if !gateway.inbound.has_said_no_secret.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                "a platform, or somebody in its place, called, but no app secret is known to check \
-                 that with; it is refused. `holdfast app add` stores one. This is said once"
-            );
-        }
-        return Err(Refusal::NoSecret);
+fn require_secret(gateway: &Gateway) -> Result<(), Refusal> {
+    if secrets::is_any_known(&gateway.snapshot()) {
+        return Ok(());
     }
-    Ok(candidates)
+    if !gateway.inbound.has_said_no_secret.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a platform, or somebody in its place, called, but no app secret is known to check that \
+             with; it is refused. `holdfast app add` stores one. This is said once"
+        );
+    }
+    Err(Refusal::NoSecret)
 }
 
 /// Stores it unless it came before.

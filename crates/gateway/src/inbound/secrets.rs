@@ -9,16 +9,25 @@ use holdfast_model::id::{AppId, VersionNo};
 use holdfast_model::platform::PlatformId;
 use holdfast_model::secret::Secret;
 
+use crate::directory::Snapshot;
 use crate::services::secrets::{SecretsError, open_app_secret};
 use crate::state::Gateway;
 
 /// Most apps that are tried: each costs a look at the whole body, and a company has a few.
 const MAX_APPS: usize = 16;
 
+/// Cheap, and asked before anything else: without a secret there is nothing to check.
+pub fn is_any_known(snapshot: &Snapshot) -> bool {
+    snapshot.apps.values().any(|app| signs(&app) && app.secret_version.is_some())
+}
+
+fn signs(app: &&App) -> bool {
+    matches!(app.platform, PlatformId::Meta | PlatformId::Whatsapp)
+}
+
 /// The secrets that may have signed, the newest of each app before the one it replaced.
 pub async fn candidates(gateway: &Gateway) -> Vec<(AppId, Secret)> {
     let snapshot = gateway.snapshot();
-    let signs = |app: &&App| matches!(app.platform, PlatformId::Meta | PlatformId::Whatsapp);
     let mut apps: Vec<&App> = snapshot.apps.values().filter(signs).collect();
     apps.retain(|app| app.secret_version.is_some());
     apps.sort_by(|a, b| a.id.cmp(&b.id));

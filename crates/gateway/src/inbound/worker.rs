@@ -69,10 +69,16 @@ async fn work_off(gateway: &Arc<Gateway>) -> Result<(), StorageError> {
             }
         }
         if due.is_empty() {
-            break;
+            return Ok(());
         }
     }
-    registry.purge_inbound(gateway.clock.wall().plus_millis(-REMEMBERED_MS)).await?;
+}
+
+/// Forgets what was dealt with so long ago that nobody sends it again, and codes that have expired.
+pub async fn purge(gateway: &Gateway) -> Result<(), StorageError> {
+    let now = gateway.clock.wall();
+    gateway.registry.purge_inbound(now.plus_millis(-REMEMBERED_MS)).await?;
+    gateway.registry.purge_tickets(now).await?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use holdfast_storage::OpenedHold;
 use serde::Serialize;
 
 use super::{Actor, ServiceError, standby};
+use crate::alerts::regrant;
 use crate::state::Gateway;
 
 /// A hold and what waits behind it.
@@ -23,6 +24,9 @@ pub struct HoldView {
     pub waiting: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_deadline: Option<UnixSeconds>,
+    /// Where the person who granted the credential can grant it anew, if that would mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regrant_url: Option<String>,
 }
 
 /// Opens a hold for a refusal that a lane met. Returns quietly if one is open already.
@@ -269,7 +273,9 @@ async fn view(gateway: &Gateway, hold: Hold) -> Result<HoldView, ServiceError> {
         }
     }
     destinations.sort();
-    Ok(HoldView { hold, open, destinations, waiting: behind.queued, first_deadline })
+    let waiting = behind.queued;
+    let regrant_url = open.then(|| regrant::url_for(gateway, &hold)).flatten();
+    Ok(HoldView { hold, open, destinations, waiting, first_deadline, regrant_url })
 }
 
 #[cfg(test)]
