@@ -334,4 +334,7 @@ pub struct Learned {
     pub scopes: Vec<String>,
     /// The platform's id of the person or system user whose token it is.
     pub subject: Option<String>,
+    /// What a list held, where one was asked for: ids of numbers or apps, names of what an app is
+    /// subscribed to.
+    pub listed: Option<Vec<String>>,
 }

@@ -16,5 +16,6 @@ mod sdk;
 mod secrets;
 mod send;
 mod standby;
+mod swapped;
 mod traffic;
 mod vault;

@@ -18,6 +18,7 @@ pub struct Rig {
     pub url: String,
     pub key: String,
     pub token: String,
+    pub app_secret: String,
     dir: TempDir,
 }
 
@@ -35,7 +36,7 @@ impl Rig {
     pub async fn start_with(filter: &str, configuration: &str) -> Self {
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
         let control = sandbox.handle();
-        control.add_app(APP, Proof::Optional);
+        let app_secret = control.add_app(APP, Proof::Optional);
         control.add_asset(DATASET);
         let token = control.issue_token(APP, TokenKind::SystemUser, &[DATASET]);
         let dir = tempfile::tempdir().unwrap();
@@ -55,7 +56,7 @@ impl Rig {
             .env("HOLDFAST_DELIVERY_BACKOFF_MAX_MS", "1000")
             .ready_when_it_says("holdfast is ready at");
         let url = address(&gateway.start().unwrap());
-        let mut rig = Self { sandbox, gateway, url, key: String::new(), token, dir };
+        let mut rig = Self { sandbox, gateway, url, key: String::new(), token, app_secret, dir };
         let token = rig.token.clone();
         rig.add_token(&token);
         rig.holdfast(&["destination", "add", "shop", "--asset", DATASET, "--credential", "shop"]);

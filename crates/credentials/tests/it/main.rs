@@ -1,3 +1,6 @@
 //! What is said of tokens, from outside.
 
+mod damage;
 mod doctor;
+mod ladder;
+mod redaction;

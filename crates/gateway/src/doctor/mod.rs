@@ -35,6 +35,8 @@ pub struct Complaint {
     pub subject: Subject,
     /// Where it should work, besides where destinations use it.
     pub assets: Vec<AssetId>,
+    /// WhatsApp: the account that the numbers belong to, where destinations name none.
+    pub account: Option<AssetId>,
     /// Ask nobody.
     pub is_offline: bool,
     pub dry_run: DryRun,

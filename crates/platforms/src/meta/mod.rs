@@ -3,7 +3,7 @@
 //! * `admit`, `normalize`: from a raw event to a fragment.
 //! * `request`, `proof`: from fragments to a signed request.
 //! * `answer`, `classify`, `suspects`, `usage`, `judge`: from an answer to what it means.
-//! * `probes`: harmless questions about a token.
+//! * `probes`: harmless questions about a token. `subscriptions`: what Meta tells by itself.
 //! * `traces`: what people are known by, as fragments have it.
 //! * `faults`: the catalog.
 
@@ -16,6 +16,7 @@ mod normalize;
 mod probes;
 pub mod proof;
 mod request;
+mod subscriptions;
 mod suspects;
 mod traces;
 mod usage;
@@ -29,6 +30,8 @@ use serde_json::{Map, Value};
 
 pub(crate) use faults::CATALOG;
 pub use normalize::{Normalized, Surroundings, normalize_field};
+pub(crate) use probes::{get, read as read_probe, read_list};
+pub use subscriptions::{missing_death_signals, read_subscriptions, subscriptions};
 
 use crate::subject::{IdentifierKind, Traces};
 use crate::{

@@ -35,7 +35,7 @@ pub fn examinations(cx: &ProbeContext<'_>) -> Vec<Probe> {
     vec![Probe { kind: ProbeKind::Identity, request: get(cx, "/me", "fields=id,name") }]
 }
 
-fn get(cx: &ProbeContext<'_>, path: &str, query: &str) -> HttpRequest {
+pub(crate) fn get(cx: &ProbeContext<'_>, path: &str, query: &str) -> HttpRequest {
     let mut query = Zeroizing::new(query.to_owned());
     if let Some(parameters) = proof::parameters(&cx.signing, cx.now) {
         query.push('&');
@@ -43,6 +43,35 @@ fn get(cx: &ProbeContext<'_>, path: &str, query: &str) -> HttpRequest {
     }
     let bearer = Zeroizing::new(format!("Bearer {}", cx.signing.token.expose()));
     request(cx, path, query, bearer)
+}
+
+/// A question that only the app itself may ask; `None` where its secret is not known.
+pub(crate) fn get_as_app(cx: &ProbeContext<'_>, path: &str, query: &str) -> Option<HttpRequest> {
+    let (id, secret) = cx.app?;
+    let token = Secret::new(format!("{id}|{}", secret.expose()));
+    let signing = Signing { token: &token, app_secret: Some(secret), ..cx.signing };
+    Some(get(&ProbeContext { signing, ..*cx }, path, query))
+}
+
+/// A list that was asked for. What `pick` makes of each row is kept.
+pub(crate) fn read_list(
+    response: &HttpResponse,
+    pick: impl Fn(&Value) -> Vec<String>,
+) -> ProbeReading {
+    /// More rows than these say nothing new to a diagnosis.
+    const MOST: usize = 200;
+    match answer::read(response) {
+        Answer::Error(error) => refusal(ProbeKind::Quality, &error),
+        Answer::Other(value) if (200..300).contains(&response.status) => {
+            let Some(rows) = value["data"].as_array() else {
+                return reading(ProbeAnswer::Silent, Learned::default());
+            };
+            let listed = rows.iter().flat_map(pick).map(|name| redact_and_cut(&name, 100));
+            let listed = Some(listed.take(MOST).collect());
+            reading(ProbeAnswer::Proved, Learned { listed, ..Learned::default() })
+        }
+        _ => reading(ProbeAnswer::Silent, Learned::default()),
+    }
 }
 
 /// Asked with an app token where the app is ours, else with the token itself, which works for
@@ -188,6 +217,7 @@ fn learned(data: &Value) -> Learned {
             "APP" => CredentialKind::App,
             _ => CredentialKind::Unknown,
         }),
+        listed: None,
         app_id: data["app_id"].as_str().map(|id| redact_and_cut(id, 40)),
         expires_at: expiry(&data["expires_at"]),
         data_access_expires_at: expiry(&data["data_access_expires_at"]),

@@ -11,4 +11,5 @@ mod snap_judge;
 mod snap_probes;
 mod snap_v2;
 mod subject;
+mod taxonomy;
 mod vectors;

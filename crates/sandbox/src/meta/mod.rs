@@ -4,6 +4,7 @@
 //! * `events`, `validate`: deliveries. `oauth`, `dialog`, `mint`: where tokens come from.
 //! * `pushes`: what Meta sends by itself, signed.
 //! * `debug_token`, `reads`, `permissions`: what can be asked about a token and with it.
+//! * `whatsapp`: reads of numbers and accounts. `subscriptions`: what an app is told of.
 //! * `wire`: the shapes in which clients send. `answer`, `refusals`, `usage`: Meta's words.
 
 mod answer;
@@ -18,9 +19,11 @@ pub mod pushes;
 mod reads;
 mod refusals;
 mod routes;
+mod subscriptions;
 mod turn;
 mod usage;
 mod validate;
+mod whatsapp;
 mod wire;
 mod world;
 

@@ -8,7 +8,9 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::answer::GraphError;
-use super::{debug_token, dialog, events, mint, oauth, permissions, reads};
+use super::{
+    debug_token, dialog, events, mint, oauth, permissions, reads, subscriptions, whatsapp,
+};
 use crate::handle::SandboxHandle;
 use crate::timeline::{Endpoint, Target};
 
@@ -35,6 +37,9 @@ pub fn router(sandbox: &SandboxHandle) -> Router<SandboxHandle> {
         .route("/{node}", get(reads::node))
         .route("/{node}/events", post(events::post))
         .route("/{node}/stats", get(reads::stats))
+        .route("/{node}/subscriptions", get(subscriptions::list))
+        .route("/{node}/phone_numbers", get(whatsapp::phone_numbers))
+        .route("/{node}/subscribed_apps", get(whatsapp::subscribed_apps))
         .route("/{node}/permissions", get(permissions::list_of).delete(permissions::remove_all))
         .route("/{node}/permissions/{permission}", axum::routing::delete(permissions::remove_one))
         .route("/{node}/access_tokens", post(mint::post).delete(mint::delete));

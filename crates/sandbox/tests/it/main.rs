@@ -8,3 +8,4 @@ mod refusals;
 mod rig;
 mod snap;
 mod tokens;
+mod whatsapp;

@@ -11,7 +11,7 @@ pub static ROWS: &[Entry] = &[
         [App],
         &[code(4)],
         "The app's limit of calls is used up.",
-        "Nothing: Holdfast waits. If it recurs, spread the calls or use several apps."
+        "Nothing: Holdfast waits. If it recurs, spread the calls."
     ),
     row!(
         "whatsapp",

@@ -39,6 +39,9 @@ pub struct NewAsset {
     /// False: the person left it out in the login dialog, and a list shows it without a token.
     #[serde(default = "yes")]
     pub ticked: bool,
+    /// The WhatsApp account that a phone number belongs to.
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +50,10 @@ pub enum AssetKind {
     #[default]
     Dataset,
     Page,
+    /// A WhatsApp Business account.
+    WhatsappAccount,
+    /// A phone number of one.
+    PhoneNumber,
 }
 
 /// `[[tokens]]`
@@ -113,15 +120,27 @@ impl MetaWorld {
             state: entry.state,
             deauthorize_url: entry.deauthorize_url,
             issued: Default::default(),
+            subscriptions: Default::default(),
         };
         self.apps.insert(entry.id, app);
         secret
     }
 
     pub fn add_asset(&mut self, entry: NewAsset) {
-        let noun = if entry.kind == AssetKind::Page { "Page" } else { "Dataset" };
+        let noun = match entry.kind {
+            AssetKind::Dataset => "Dataset",
+            AssetKind::Page => "Page",
+            AssetKind::WhatsappAccount => "Account",
+            AssetKind::PhoneNumber => "Number",
+        };
         let name = entry.name.unwrap_or_else(|| format!("{noun} {}", entry.id));
-        let asset = Asset { name, kind: entry.kind, is_ticked: entry.ticked };
+        let asset = Asset {
+            name,
+            kind: entry.kind,
+            is_ticked: entry.ticked,
+            account: entry.account,
+            subscribed_apps: Default::default(),
+        };
         self.assets.insert(entry.id, asset);
     }
 

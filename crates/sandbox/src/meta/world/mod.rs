@@ -36,6 +36,8 @@ pub struct App {
     pub deauthorize_url: Option<Loopback>,
     /// Right halves of app tokens that were issued since the last reset of the secret.
     pub issued: BTreeSet<String>,
+    /// What it is told of by webhook: fields by object.
+    pub subscriptions: BTreeMap<String, BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,6 +46,10 @@ pub struct Asset {
     pub kind: AssetKind,
     /// Whether the person ticked it in the login dialog.
     pub is_ticked: bool,
+    /// The WhatsApp account that a phone number belongs to.
+    pub account: Option<String>,
+    /// Apps that are told what happens on a WhatsApp account.
+    pub subscribed_apps: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone)]
