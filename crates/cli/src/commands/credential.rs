@@ -219,7 +219,10 @@ fn lost_scopes(version: &Value, output: &Output) {
         version["scopes_lost"].as_array().into_iter().flatten().map(text).collect();
     if version["state"] == "active" && !lost.is_empty() {
         let lost = lost.join(", ");
-        output.hanging("Warning  ", &format!("the platform does not name these scopes any more: {lost}"));
+        output.hanging(
+            "Warning  ",
+            &format!("the platform does not name these scopes any more: {lost}"),
+        );
     }
 }
 
