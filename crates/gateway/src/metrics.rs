@@ -61,6 +61,8 @@ pub struct Metrics {
     holds_opened: Family<ByFault, Counter>,
     holds_lifted: Counter,
     takeovers: Family<ByDestination, Counter>,
+    signals: Counter,
+    signals_refused: Counter,
     ledger: Family<ByState, Gauge>,
     lost: Gauge,
     open_holds: Gauge,
@@ -83,6 +85,8 @@ impl Default for Metrics {
             holds_opened: Family::default(),
             holds_lifted: Counter::default(),
             takeovers: Family::default(),
+            signals: Counter::default(),
+            signals_refused: Counter::default(),
             ledger: Family::default(),
             lost: Gauge::default(),
             open_holds: Gauge::default(),
@@ -112,6 +116,8 @@ impl Metrics {
         r.register("holds_opened", "Holds opened", self.holds_opened.clone());
         r.register("holds_lifted", "Holds lifted", self.holds_lifted.clone());
         r.register("takeovers", "Standby credentials that took over", self.takeovers.clone());
+        r.register("signals", "Pushes of platforms that were taken", self.signals.clone());
+        r.register("signals_refused", "Forged or broken pushes", self.signals_refused.clone());
         r.register("ledger_items", "Items by destination and ledger state", self.ledger.clone());
         r.register("ledger_lost_items", "Accepted items in no state: must be 0", self.lost.clone());
         r.register("open_holds", "Holds open now", self.open_holds.clone());
@@ -170,6 +176,14 @@ impl Metrics {
 
     pub fn taken_over(&self, destination: &Destination) {
         self.takeovers.get_or_create(&by(destination)).inc();
+    }
+
+    pub fn signal_received(&self) {
+        self.signals.inc();
+    }
+
+    pub fn signal_refused(&self) {
+        self.signals_refused.inc();
     }
 
     /// The page for a scraper. The gauges are read from the outbox at this moment.

@@ -22,6 +22,7 @@ use crate::directory::Directory;
 use crate::egress::Egress;
 use crate::hold_book::HoldBook;
 use crate::http;
+use crate::inbound::{self, Inbound, WebhooksError};
 use crate::ingest::routing;
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
@@ -54,6 +55,8 @@ pub enum StartError {
     Listen { address: String, cause: std::io::Error },
     #[error(transparent)]
     Alerts(#[from] AlertsError),
+    #[error(transparent)]
+    Webhooks(#[from] WebhooksError),
     #[error("failed to prepare outgoing requests: {0}")]
     Egress(String),
 }
@@ -75,6 +78,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let dir = settings.storage.data_dir.clone();
     let clock = Clock::default();
     let channels = Channels::open(&settings.alerts)?;
+    let inbound = Inbound::open(&settings.webhooks)?;
     let Stores { lock, vault, registry, outbox, backups } = Stores::open(&settings, &clock).await?;
 
     let timeout = Duration::from_millis(settings.delivery.request_timeout_ms);
@@ -94,6 +98,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         channels,
         alert_due: Notify::new(),
         watch_due: Notify::new(),
+        inbound,
     });
     gateway.reload_directory().await?;
     gateway.holds.reload(&*gateway.registry).await?;
@@ -112,13 +117,14 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let admin = listen_admin(&admin_socket, router, stop.clone())?;
     let alerts = tokio::spawn(alerts::run(gateway.clone(), stop.clone()));
     let watcher = tokio::spawn(watcher::run(gateway.clone(), stop.clone()));
+    let inbound = tokio::spawn(inbound::run(gateway.clone(), stop.clone()));
     let retention = tokio::spawn(retain(gateway.clone(), outbox.clone(), stop.clone()));
     Ok(Running {
         gateway,
         addr,
         admin_socket,
         stop,
-        servers: vec![public, admin, alerts, watcher, retention],
+        servers: vec![public, admin, alerts, watcher, inbound, retention],
         outbox,
         _lock: lock,
     })
@@ -208,6 +214,9 @@ async fn retain(gateway: Arc<Gateway>, outbox: Arc<EmbeddedOutbox>, stop: Cancel
         let dead = now.plus_millis(-DAY_MS * i64::from(storage.dead_letter_days));
         if let Err(error) = outbox.purge(delivered, dead).await {
             tracing::error!(%error, "failed to erase records past their retention");
+        }
+        if let Err(error) = inbound::purge(&gateway).await {
+            tracing::error!(%error, "failed to forget what platforms sent long ago");
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::directory::{Directory, Snapshot};
 use crate::egress::Egress;
 use crate::hold_book::HoldBook;
+use crate::inbound::Inbound;
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
 
@@ -37,6 +38,7 @@ pub struct Gateway {
     pub(crate) alert_due: Notify,
     /// There may be a credential to look at.
     pub(crate) watch_due: Notify,
+    pub(crate) inbound: Inbound,
 }
 
 impl Gateway {
@@ -59,6 +61,7 @@ impl Gateway {
     pub fn look_around(&self) {
         self.alert_due.notify_one();
         self.watch_due.notify_one();
+        self.inbound.due.notify_one();
     }
 
     /// After a change in the registry: what the hot paths look at is read anew.

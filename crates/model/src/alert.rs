@@ -27,6 +27,8 @@ pub enum Transition {
     DataAccessEnding {
         days: u32,
     },
+    /// The platform does not name scopes any more that the credential had. Nothing is held for it.
+    ScopesLost,
     /// Nothing; somebody tries whether alerts arrive.
     Test,
 }
@@ -35,7 +37,9 @@ impl Transition {
     /// What it is about: `hold`, `credential`, or nothing.
     pub fn subject(self) -> Option<&'static str> {
         match self {
-            Self::Expiring { .. } | Self::DataAccessEnding { .. } => Some("credential"),
+            Self::Expiring { .. } | Self::DataAccessEnding { .. } | Self::ScopesLost => {
+                Some("credential")
+            }
             Self::Test => None,
             _ => Some("hold"),
         }
@@ -49,6 +53,7 @@ impl Transition {
             Self::Resolved => "resolved".to_owned(),
             Self::Expiring { days } => format!("expires_{days}d"),
             Self::DataAccessEnding { days } => format!("data_access_{days}d"),
+            Self::ScopesLost => "scopes_lost".to_owned(),
             Self::Test => "test".to_owned(),
         }
     }
@@ -78,6 +83,12 @@ pub struct Alert {
     pub delivered: u64,
     /// Behind this hold.
     pub expired: u64,
+    /// Where the person who granted the credential can grant it anew.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub regrant_url: Option<String>,
+    /// Keys of what happened at the same time and is told here too.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub together_with: Vec<String>,
 }
 
 impl Alert {

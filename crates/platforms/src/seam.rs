@@ -12,6 +12,7 @@ use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
 use serde_json::{Map, Value};
 
 use crate::catalog::{self, Catalog};
+use crate::subject::{IdentifierKind, Subject, Traces};
 
 pub trait Platform: Send + Sync {
     fn id(&self) -> PlatformId;
@@ -78,6 +79,23 @@ pub trait Platform: Send + Sync {
     }
 
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading;
+
+    /// Adds what an identifier of a person may be in fragments of this platform: every value that
+    /// admission could have made of it, whatever the settings were. `text` is trimmed; of
+    /// `calling_codes` each may have been put before a phone number, or none. Nothing is added for
+    /// what is no such identifier, or has no place here.
+    fn traces(
+        &self,
+        kind: IdentifierKind,
+        text: &str,
+        calling_codes: &[Option<&'static str>],
+        out: &mut Traces,
+    );
+
+    /// Whether a fragment is about this person.
+    fn concerns(&self, fragment: &[u8], subject: &Subject) -> bool {
+        subject.is_in(self.id(), fragment)
+    }
 
     fn catalog(&self) -> &'static Catalog {
         catalog::of(self.id())
@@ -314,6 +332,8 @@ pub struct Learned {
     pub expires_at: Expiry,
     pub data_access_expires_at: Expiry,
     pub scopes: Vec<String>,
+    /// The platform's id of the person or system user whose token it is.
+    pub subject: Option<String>,
     /// What a list held, where one was asked for: ids of numbers or apps, names of what an app is
     /// subscribed to.
     pub listed: Option<Vec<String>>,

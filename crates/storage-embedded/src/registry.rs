@@ -17,6 +17,7 @@ mod audit;
 mod credentials;
 mod destinations;
 mod holds;
+mod inbound;
 mod keys;
 mod owner;
 mod refresh_tokens;

@@ -150,6 +150,9 @@ fn show(report: &Value, output: &Output) {
     }
     output.line("");
     output.hanging("Do        ", &text(&report["next_action"]));
+    if let Some(url) = report["regrant_url"].as_str() {
+        output.line(format!("Or grant it anew in a browser: {url}"));
+    }
     waiting(&report["waiting"], output);
 }
 

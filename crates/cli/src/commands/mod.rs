@@ -10,6 +10,7 @@ mod dead_letter;
 mod demo;
 mod destination;
 mod doctor;
+mod erase;
 mod explain;
 mod hold;
 mod key;
@@ -93,6 +94,8 @@ enum Command {
     /// Dead letters and expired items.
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetter),
+    /// Erase what is kept of one person. It cannot be undone.
+    Erase(erase::Erase),
     /// Take a backup, of a running gateway or of a stopped one.
     Backup(backup::Backup),
     /// Make a data directory from a backup.
@@ -126,6 +129,7 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Command::Destination(command) => block_on(command.run(&global, output)),
         Command::Hold(command) => block_on(command.run(&global, output)),
         Command::DeadLetter(command) => block_on(command.run(&global, output)),
+        Command::Erase(command) => block_on(command.run(&global, output)),
         Command::Backup(command) => block_on(command.run(&global, output)),
         Command::Restore(command) => block_on(command.run(&global, output)),
         Command::Alert(command) => block_on(command.run(&global, output)),

@@ -15,6 +15,7 @@ mod routing;
 mod sdk;
 mod secrets;
 mod send;
+mod signals;
 mod standby;
 mod swapped;
 mod traffic;

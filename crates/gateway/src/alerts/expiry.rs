@@ -2,9 +2,11 @@
 
 use holdfast_model::alert::{Alert, Transition};
 use holdfast_model::credential::{CredentialKind, CredentialVersion, Expiry};
+use holdfast_model::id::CredentialId;
 use holdfast_model::time::{DAY_S, UnixMillis, UnixSeconds, humanize_seconds};
 use holdfast_storage::StorageError;
 
+use super::{regrant, together};
 use crate::state::Gateway;
 
 /// So many days before, the last of them on the day itself.
@@ -15,6 +17,11 @@ type Stage = fn(u32) -> Transition;
 pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
     let now = gateway.clock.wall();
     let snapshot = gateway.snapshot();
+    let renewals = gateway.registry.renewals().await?;
+    let renews_itself = |id: &CredentialId| {
+        renewals.iter().any(|record| record.credential == *id && record.failures == 0)
+    };
+    let mut alerts = Vec::new();
     for version in snapshot.active.values() {
         let dates: [(Expiry, Stage); 2] = [
             (version.expires_at, |days| Transition::Expiring { days }),
@@ -29,11 +36,18 @@ pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
             // One that is dead is what holds are about.
             if left_s > 0 {
                 let alert = write(gateway, version, transition(*days), at, now);
-                gateway.registry.claim_alert(&alert, &gateway.channels.names()).await?;
+                // Access to data comes back by nothing but a new grant.
+                let needs_a_person =
+                    matches!(alert.transition, Transition::DataAccessEnding { .. })
+                        || !renews_itself(&version.credential);
+                if needs_a_person {
+                    regrant::tell(gateway, &version.credential, &alert).await?;
+                }
+                alerts.push(alert);
             }
         }
     }
-    Ok(())
+    together::tell(gateway, alerts).await
 }
 
 fn write(
@@ -71,6 +85,8 @@ fn write(
         first_deadline: None,
         delivered: 0,
         expired: 0,
+        regrant_url: regrant::url(gateway, name),
+        together_with: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ mod events;
 mod fallback;
 mod graph;
 mod health;
+mod inbound;
 mod operate;
 mod query;
 mod rates;
@@ -81,6 +82,13 @@ routes! {
     GET "/v2/conversion/validate/logs" Some(Role::Ingest) => validate_snap::logs_v2,
     GET "/v2/conversion/validate/stats" Some(Role::Ingest) => validate_snap::stats_v2,
     POST "/capi/{asset}/events" Some(Role::Ingest) => dropin_meta::post_capi,
+    GET "/webhooks/meta" None => inbound::handshake::answer,
+    POST "/webhooks/meta" None => inbound::webhook::post,
+    GET "/webhooks/whatsapp" None => inbound::handshake::answer,
+    POST "/webhooks/whatsapp" None => inbound::webhook::post,
+    POST "/deauthorize/meta" None => inbound::deauthorize::post,
+    POST "/data-deletion/meta" None => inbound::deletion::post,
+    GET "/data-deletion/meta/{code}" None => inbound::deletion_status::show,
     GET "/healthz" None => health::healthz,
     GET "/readyz" None => health::readyz,
     GET "/metrics" None => health::metrics,

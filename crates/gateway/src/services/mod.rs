@@ -9,6 +9,7 @@ pub mod correction;
 pub mod credentials;
 pub mod dead_letters;
 pub mod destinations;
+pub mod erasure;
 mod error;
 pub mod holds;
 pub mod keys;

@@ -59,6 +59,16 @@ static ROWS: &[Entry] = &[
         page: include_str!("../../faults/holdfast/interrupted_attempt.md"),
     },
     Entry {
+        name: "holdfast.erased",
+        class: FaultClass::Payload,
+        action: FaultAction::DeadLetter,
+        selectors: &[],
+        codes: &[],
+        summary: "The event was erased because the person it is about asked for it.",
+        remedy: "Nothing. It is never sent and cannot be put back.",
+        page: include_str!("../../faults/holdfast/erased.md"),
+    },
+    Entry {
         name: "holdfast.request_not_made",
         class: FaultClass::Transient,
         action: FaultAction::Retry,

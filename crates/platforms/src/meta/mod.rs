@@ -4,6 +4,7 @@
 //! * `request`, `proof`: from fragments to a signed request.
 //! * `answer`, `classify`, `suspects`, `usage`, `judge`: from an answer to what it means.
 //! * `probes`: harmless questions about a token. `subscriptions`: what Meta tells by itself.
+//! * `traces`: what people are known by, as fragments have it.
 //! * `faults`: the catalog.
 
 mod admit;
@@ -17,6 +18,7 @@ pub mod proof;
 mod request;
 mod subscriptions;
 mod suspects;
+mod traces;
 mod usage;
 
 use holdfast_model::destination::DestinationSettings;
@@ -31,6 +33,7 @@ pub use normalize::{Normalized, Surroundings, normalize_field};
 pub(crate) use probes::{get, read as read_probe, read_list};
 pub use subscriptions::{missing_death_signals, read_subscriptions, subscriptions};
 
+use crate::subject::{IdentifierKind, Traces};
 use crate::{
     AdmitContext, BatchView, Judgement, Limits, Platform, Probe, ProbeContext, ProbeKind,
     ProbeReading, Rejection, RequestContext,
@@ -112,5 +115,15 @@ impl Platform for Meta {
 
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading {
         probes::read(kind, response)
+    }
+
+    fn traces(
+        &self,
+        kind: IdentifierKind,
+        text: &str,
+        calling_codes: &[Option<&'static str>],
+        out: &mut Traces,
+    ) {
+        traces::traces(kind, text, calling_codes, out);
     }
 }

@@ -222,7 +222,20 @@ fn learned(data: &Value) -> Learned {
         expires_at: expiry(&data["expires_at"]),
         data_access_expires_at: expiry(&data["data_access_expires_at"]),
         scopes,
+        subject: id(&data["user_id"]),
     }
+}
+
+/// An id as the platforms write them: a text, opaque, of bounded length. Some answers have a number.
+fn id(value: &Value) -> Option<String> {
+    /// App-scoped ids have 17 digits at most.
+    const MAX_ID_CHARS: usize = 64;
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (1..=MAX_ID_CHARS).contains(&text.len()).then_some(text)
 }
 
 /// 0 is never; a missing date is unknown, not never.

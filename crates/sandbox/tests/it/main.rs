@@ -4,6 +4,7 @@ mod control;
 mod dedup;
 mod events;
 mod misbehaviours;
+mod pushes;
 mod refusals;
 mod rig;
 mod snap;

@@ -8,6 +8,7 @@ mod credentials;
 mod dead_letters;
 mod destinations;
 mod doctor;
+mod erasures;
 mod faults;
 mod holds;
 mod keys;
@@ -60,6 +61,7 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("GET", "/v1/audit/chain", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/doctor", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/backup", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/erasures", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/faults", None),
     RouteInfo::new("GET", "/v1/faults/{platform}/{fault}", None),
     RouteInfo::new("GET", "/v1/faults/{platform}/{fault}/{subcode}", None),
@@ -95,6 +97,7 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/audit/chain", get(audit::chain))
         .route("/v1/doctor", post(doctor::examine))
         .route("/v1/backup", post(backup::take))
+        .route("/v1/erasures", post(erasures::erase))
         .route("/v1/faults", get(faults::list))
         .route("/v1/faults/{platform}/{fault}", get(faults::explain))
         .route("/v1/faults/{platform}/{fault}/{subcode}", get(faults::explain_subcode))

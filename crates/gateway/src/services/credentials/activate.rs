@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holdfast_credentials::{Activation, Lint, decide_activation, lint, proves};
+use holdfast_credentials::{Activation, Lint, decide_activation, lint, lost_scopes, proves};
 use holdfast_model::credential::{
     Credential, CredentialVersion, Expiry, Verification, VersionState,
 };
@@ -209,12 +209,21 @@ fn probe_view(destination: &str, result: &ProbeResult) -> ProbeView {
     }
 }
 
+/// What this version, or the one in use before it, was last known to be allowed.
+fn scopes_had(gateway: &Gateway, version: &CredentialVersion) -> Vec<String> {
+    let active = gateway.snapshot().active.get(&version.credential).cloned();
+    let known =
+        if version.scopes.is_empty() { active.as_ref().unwrap_or(version) } else { version };
+    known.scopes.iter().chain(&known.scopes_lost).cloned().collect()
+}
+
 /// Stores what the probes taught. What an answer leaves out never erases what is known.
 async fn describe(
     gateway: &Gateway,
     mut version: CredentialVersion,
     readings: &[(ProbeKind, ProbeReading)],
 ) -> Result<CredentialVersion, ServiceError> {
+    let had = scopes_had(gateway, &version);
     for (_, reading) in readings {
         let learned = &reading.learned;
         if let Some(kind) = learned.kind {
@@ -226,7 +235,11 @@ async fn describe(
         if learned.data_access_expires_at != Expiry::Unknown {
             version.data_access_expires_at = learned.data_access_expires_at;
         }
+        if learned.subject.is_some() {
+            version.subject.clone_from(&learned.subject);
+        }
         if !learned.scopes.is_empty() {
+            version.scopes_lost = lost_scopes(&had, &learned.scopes);
             version.scopes.clone_from(&learned.scopes);
         }
     }

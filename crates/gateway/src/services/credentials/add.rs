@@ -206,6 +206,8 @@ fn describe(
         expires_at: Expiry::Unknown,
         data_access_expires_at: Expiry::Unknown,
         scopes: Vec::new(),
+        scopes_lost: Vec::new(),
+        subject: None,
         added_at: gateway.clock.wall(),
         verified_at: None,
         last_delivery_at: None,

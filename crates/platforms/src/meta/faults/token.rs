@@ -125,6 +125,26 @@ pub static ROWS: &[Entry] = &[
     ),
     row!(
         "meta",
+        "integration_uninstalled",
+        Credential,
+        Hold,
+        [Credential],
+        &[],
+        "The client's business uninstalled the integration, which deletes its system user.",
+        "Have the business install the app again, and add the token that this gives."
+    ),
+    row!(
+        "meta",
+        "deauthorized",
+        Credential,
+        Hold,
+        [Credential],
+        &[],
+        "The person behind the token removed the app.",
+        "Ask that person to grant the app again, or use a system user's token."
+    ),
+    row!(
+        "meta",
         "token_revoked",
         Credential,
         Hold,

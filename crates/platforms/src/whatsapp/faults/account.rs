@@ -25,6 +25,16 @@ pub static ROWS: &[Entry] = &[
     ),
     row!(
         "whatsapp",
+        "account_deleted",
+        Policy,
+        Hold,
+        [Account],
+        &[],
+        "The WhatsApp Business Account was deleted or moved away.",
+        "Ask the business where its account is now; then bind the destinations to it."
+    ),
+    row!(
+        "whatsapp",
         "country_restricted",
         Policy,
         Hold,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{App, Asset, Code, MAX_ISSUED, MetaWorld, Token, TokenKind, TokenState, strings};
 use crate::damage::Damage;
 use crate::entry::{EntryError, check_name, check_seconds, seconds, yes};
+use crate::push::Loopback;
 use crate::timeline::{AppState, Proof};
 
 /// `[[apps]]`
@@ -21,6 +22,9 @@ pub struct NewApp {
     pub proof: Proof,
     #[serde(default)]
     pub state: AppState,
+    /// Where it is told that a person removed it: this machine only.
+    #[serde(default)]
+    pub deauthorize_url: Option<Loopback>,
 }
 
 /// `[[assets]]`
@@ -114,6 +118,7 @@ impl MetaWorld {
             client_token: strings::app_secret(&mut self.strings),
             proof: entry.proof,
             state: entry.state,
+            deauthorize_url: entry.deauthorize_url,
             issued: Default::default(),
             subscriptions: Default::default(),
         };

@@ -17,6 +17,7 @@ pub use kind::{LONG_LIVED_USER_S, SIXTY_DAYS_S, TokenKind};
 pub use state::{TokenState, UNREADABLE};
 
 use crate::damage::Damage;
+use crate::push::Loopback;
 use crate::random::Random;
 use crate::timeline::{AppState, Change, Proof};
 
@@ -31,6 +32,8 @@ pub struct App {
     pub client_token: String,
     pub proof: Proof,
     pub state: AppState,
+    /// Where it is told that a person removed it.
+    pub deauthorize_url: Option<Loopback>,
     /// Right halves of app tokens that were issued since the last reset of the secret.
     pub issued: BTreeSet<String>,
     /// What it is told of by webhook: fields by object.
