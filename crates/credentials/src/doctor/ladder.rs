@@ -233,7 +233,7 @@ fn scopes(evidence: &Evidence) -> Step {
     let has = |scope: &&str| scopes.iter().any(|s| s == scope);
     let listed = scopes.join(", ");
     let needed = meta::needed(evidence.platform);
-    if !needed.iter().any(|scope| has(&scope)) {
+    if !needed.iter().any(has) {
         let said = format!("{listed}. {} is not among them; the asset decides.", needed[0]);
         return step("scopes", Warn, said);
     }

@@ -14,11 +14,9 @@ enum Form {
     JsonEscaped,
     /// In a JSON text inside another one.
     EscapedTwice,
-    Form,
 }
 
-const FORMS: [Form; 5] =
-    [Form::Raw, Form::PercentEncoded, Form::JsonEscaped, Form::EscapedTwice, Form::Form];
+const FORMS: [Form; 4] = [Form::Raw, Form::PercentEncoded, Form::JsonEscaped, Form::EscapedTwice];
 
 impl Form {
     fn write(self, secret: &str) -> String {
@@ -27,7 +25,6 @@ impl Form {
             Self::PercentEncoded => percent_encoded(secret),
             Self::JsonEscaped => json_escaped(secret),
             Self::EscapedTwice => json_escaped(&json_escaped(secret)),
-            Self::Form => percent_encoded(secret).replace("%20", "+"),
         }
     }
 }
