@@ -53,7 +53,10 @@ fn facts(entry: &Entry) -> String {
 fn what_follows(entry: &Entry) -> String {
     let kinds: Vec<String> =
         entry.selectors.iter().map(|kind| kind.to_string().replace('_', " ")).collect();
-    let scope = kinds.join(" and ");
+    let scope = match kinds.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => kinds.join(""),
+    };
     match entry.action {
         FaultAction::Hold => format!("A hold on the {scope}"),
         FaultAction::Retry if scope.is_empty() => "Another attempt, later".to_owned(),

@@ -279,6 +279,9 @@ fn assets(evidence: &Evidence) -> Vec<Step> {
         .collect();
     let mut ids: Vec<_> = about.iter().filter_map(|asked| asked.asset.as_ref()).collect();
     ids.dedup();
+    if ids.is_empty() && evidence.is_offline {
+        return vec![step("asset", Skip, "Offline, as asked.")];
+    }
     if ids.is_empty() {
         return vec![step("asset", Skip, "No asset was named, and no destination uses it.")];
     }
@@ -294,7 +297,8 @@ fn assets(evidence: &Evidence) -> Vec<Step> {
 /// Whether the account that was named has the numbers that the token is for.
 fn account(evidence: &Evidence) -> Step {
     let Some(asked) = evidence.asked(Question::AccountNumbers) else {
-        return step("account", Skip, "No account was named, or nobody was asked.");
+        let why = if evidence.is_offline { "Offline, as asked." } else { "No account was named." };
+        return step("account", Skip, why);
     };
     let account = asked.asset.as_ref().map(ToString::to_string).unwrap_or_default();
     let Some(listed) = &asked.reading.learned.listed else {
