@@ -13,6 +13,7 @@
 //! * `scenario`: a world and a timeline in a file. `control`: the same over HTTP, `/_sandbox/…`.
 //! * `entry`, `damage`: what the entries of every platform have in common, and what happens to
 //!   tokens on their way.
+//! * `page`: what a person with a browser is shown.
 //! * `clock`, `random`: time that can be moved, and seeded randomness.
 //!
 //! Of one platform:
@@ -27,6 +28,7 @@ mod exchange;
 mod handle;
 mod inspect;
 mod meta;
+mod page;
 mod random;
 mod scenario;
 mod server;
