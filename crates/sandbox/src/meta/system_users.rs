@@ -120,9 +120,11 @@ pub async fn client_token(
         required_proof(&turn)?;
         let token = token_of(world, caller).ok_or_else(missing)?.clone();
         let user = format!("1{business}");
-        let theirs = world.meta.tokens.iter().filter(|(_, known)| {
-            known.user == user && known.app == token.app
-        });
+        let theirs = world
+            .meta
+            .tokens
+            .iter()
+            .filter(|(_, known)| known.user == user && known.app == token.app);
         let newest = theirs.max_by(|a, b| a.1.name.cmp(&b.1.name)).map(|(text, _)| text.clone());
         if turn.call.field("fetch_only") == Some("true") {
             return match newest {
