@@ -166,6 +166,7 @@ async fn listen_http(
             // Answers are small and complete: waiting to fill a packet only adds latency.
             let _ = stream.set_nodelay(true);
         });
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
         if let Err(error) = served.await {
             tracing::error!(%error, "the HTTP listener failed");
