@@ -210,6 +210,9 @@ async fn retain(gateway: Arc<Gateway>, outbox: Arc<EmbeddedOutbox>, stop: Cancel
         if let Err(error) = outbox.purge(delivered, dead).await {
             tracing::error!(%error, "failed to erase records past their retention");
         }
+        if let Err(error) = gateway.registry.purge_tickets(now).await {
+            tracing::error!(%error, "failed to forget sessions and sign-ins that are over");
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(RETENTION_PERIOD) => {}
