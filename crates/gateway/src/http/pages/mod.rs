@@ -17,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 pub use policy::came_from_us;
-pub use problem::{Problem, problem};
+pub use problem::{Problem, problem, spans};
 
 use super::{connect, session};
 use crate::services::sessions::Session;

@@ -79,6 +79,18 @@ pub fn problem(gateway: &Gateway, (status, problem): (StatusCode, Problem)) -> R
     page_at_secret(gateway, status, &problem)
 }
 
+/// A piece of a text: words, or something to type.
+pub struct Span<'a> {
+    pub text: &'a str,
+    pub is_code: bool,
+}
+
+/// Texts name commands between backticks.
+pub fn spans(text: &str) -> Vec<Span<'_>> {
+    let pieces = text.split('`').enumerate();
+    pieces.map(|(at, text)| Span { text, is_code: at % 2 == 1 }).collect()
+}
+
 /// Messages are fragments; a page says sentences.
 pub fn sentence(fragment: &str) -> String {
     let mut characters = fragment.chars();

@@ -17,7 +17,7 @@ use super::ConnectError;
 use super::grants::{Grant, Way};
 use super::pages::{self, NewPage};
 use super::platform::{OpenApp, ask, send};
-use super::report::{Findings, GrantReport, SeenAsset};
+use super::report::{Findings, GrantReport, SeenAsset, Use};
 use crate::services::credentials::{self, AddRequest, Given, Suffices, VersionOutcome};
 use crate::services::secrets::open_token;
 use crate::services::{Actor, ServiceError};
@@ -48,6 +48,7 @@ pub(super) async fn finish(
     let (granted, declined) = line.granted(&answer, told.as_ref(), &mut remarks).await;
     let pages = if is_person { line.pages(&answer.token, &mut remarks).await } else { Vec::new() };
     let missing = missing(grant, &granted, &declined);
+    let sends = !(declined.iter().any(|scope| scope == SENDING) && asked(grant).contains(&SENDING));
     let findings = Findings {
         platform: PlatformId::Meta,
         app: app.id.clone(),
@@ -58,8 +59,10 @@ pub(super) async fn finish(
         remarks,
     };
     let facts = facts(gateway, &answer, told, granted);
-    let (outcome, is_used) = store(gateway, actor, grant, answer, facts, &findings.missing).await?;
-    let mut report = GrantReport::new(findings, outcome, is_used);
+    let suffices = suffices(gateway, &grant.ask.credential, &findings.missing, sends);
+    let outcome = store(gateway, actor, grant, answer, facts, suffices).await?;
+    let bound = in_use(gateway, &grant.ask.credential, sends);
+    let mut report = GrantReport::new(findings, outcome, bound);
     if let Some(page) = &grant.ask.page {
         let found = pages.into_iter().find(|known| known.id == *page);
         let new = NewPage { parent: &grant.ask.credential, app: Some(&app.id), page };
@@ -216,6 +219,13 @@ fn seen(page: &GrantedPage) -> SeenAsset {
     SeenAsset { kind: "page".to_owned(), id: page.id.clone(), name: page.name.clone(), note }
 }
 
+/// The permission without which no event is accepted. Assets can be read with others.
+const SENDING: &str = "ads_management";
+
+fn asked(grant: &Grant) -> Vec<&str> {
+    grant.ask.way.scopes().iter().map(String::as_str).collect()
+}
+
 /// Asked for and not granted. Where nothing could be read back, only what was expressly declined.
 fn missing(grant: &Grant, granted: &[String], declined: &[String]) -> Vec<String> {
     let asked = grant.ask.way.scopes().iter();
@@ -267,29 +277,42 @@ fn facts(
     facts
 }
 
-/// Stores it as the credential's next version. Also says whether a destination uses it.
+/// What has to be shown before requests are signed with it.
+fn suffices(gateway: &Gateway, id: &CredentialId, missing: &[String], sends: bool) -> Suffices {
+    if gateway.snapshot().destinations_using(id).is_empty() {
+        return Suffices::ProofOrUnprobeable;
+    }
+    match (sends, missing.is_empty()) {
+        (false, _) => Suffices::Nothing,
+        // Less was granted than was asked for: only the asset itself can tell whether it matters.
+        (true, false) => Suffices::AssetRead,
+        (true, true) => Suffices::Proof,
+    }
+}
+
+fn in_use(gateway: &Gateway, id: &CredentialId, sends: bool) -> Use {
+    match (gateway.snapshot().destinations_using(id).is_empty(), sends) {
+        (true, _) => Use::Nowhere,
+        (false, true) => Use::Bound,
+        (false, false) => Use::CannotSend,
+    }
+}
+
+/// Stores it as the credential's next version.
 async fn store(
     gateway: &Arc<Gateway>,
     actor: Actor<'_>,
     grant: &Grant,
     answer: TokenAnswer,
     facts: Learned,
-    missing: &[String],
-) -> Result<(VersionOutcome, bool), ConnectError> {
-    let id = grant.ask.credential.clone();
-    let is_used = !gateway.snapshot().destinations_using(&id).is_empty();
-    let suffices = match (is_used, missing.is_empty()) {
-        (false, _) => Suffices::ProofOrUnprobeable,
-        (true, true) => Suffices::Proof,
-        // Less was granted than is needed, as far as is known: only the asset itself can tell.
-        (true, false) => Suffices::AssetRead,
-    };
+    suffices: Suffices,
+) -> Result<VersionOutcome, ConnectError> {
     let (scopes, config_id) = match grant.ask.way.clone() {
         Way::Scopes(scopes) => (scopes, None),
         Way::Configuration(config_id) => (Vec::new(), Some(config_id)),
     };
     let request = AddRequest {
-        id,
+        id: grant.ask.credential.clone(),
         platform: PlatformId::Meta,
         app: Some(grant.ask.app.clone()),
         origin: Some(Origin::Granted { scopes, config_id }),
@@ -298,5 +321,13 @@ async fn store(
     };
     let given = Given::from(answer.token);
     let outcome = credentials::add_if(gateway, actor, request, given, suffices).await?;
-    Ok((credentials::note(gateway, outcome, &facts).await?, is_used))
+    let mut outcome = credentials::note(gateway, outcome, &facts).await?;
+    if suffices == Suffices::Nothing {
+        // Kept as a candidate it would be tried again, read the asset, and take the place of a
+        // version that can send.
+        let (id, number) = (&outcome.version.credential, outcome.version.version);
+        gateway.registry.set_version_state(id, number, VersionState::Retired).await?;
+        outcome.version.state = VersionState::Retired;
+    }
+    Ok(outcome)
 }

@@ -76,6 +76,16 @@ pub struct PageReport {
     pub verdict: String,
 }
 
+/// Whether anything can be sent with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// No destination uses it.
+    Nowhere,
+    Bound,
+    /// Destinations use it, and what sending needs was expressly declined.
+    CannotSend,
+}
+
 /// What is known of a grant before its token was stored.
 pub(super) struct Findings {
     pub platform: PlatformId,
@@ -88,7 +98,7 @@ pub(super) struct Findings {
 }
 
 impl GrantReport {
-    pub(super) fn new(findings: Findings, outcome: VersionOutcome, is_used: bool) -> Self {
+    pub(super) fn new(findings: Findings, outcome: VersionOutcome, bound: Use) -> Self {
         let version = &outcome.version;
         let proved = outcome.activated && version.verification == Verification::Proved;
         let mut report = Self {
@@ -115,17 +125,22 @@ impl GrantReport {
             report.assets.truncate(MAX_LISTED);
             report.remarks.push(format!("{more} more are not listed here."));
         }
-        (report.verdict, report.next) = report.judge(&outcome, is_used);
+        (report.verdict, report.next) = report.judge(&outcome, bound);
         report
     }
 
-    fn judge(&self, outcome: &VersionOutcome, is_used: bool) -> (String, String) {
+    fn judge(&self, outcome: &VersionOutcome, bound: Use) -> (String, String) {
         let again = format!("Ask again for what is missing: {}.", self.missing.join(", "));
         if let Some(fault) = &outcome.fault {
             let verdict = format!("Not active. {}", outcome.because);
             return (verdict, fault.remedy.clone());
         }
-        if !is_used {
+        if bound == Use::CannotSend {
+            let verdict = "Not active, and not kept: without ads_management, which was declined, \
+                           Meta takes no events. The version before it stays in use.";
+            return (verdict.to_owned(), again);
+        }
+        if bound == Use::Nowhere {
             let verdict = "Stored, not yet proved: no destination uses it, so there is nothing to \
                            try it on.";
             let bind = format!(

@@ -14,7 +14,7 @@ use holdfast_platforms::Learned;
 use super::ConnectError;
 use super::grants::Grant;
 use super::platform::{OpenApp, send};
-use super::report::{Findings, GrantReport, SeenAsset};
+use super::report::{Findings, GrantReport, SeenAsset, Use};
 use crate::services::Actor;
 use crate::services::credentials::{self, AddRequest, Given, Suffices};
 use crate::state::Gateway;
@@ -76,7 +76,7 @@ pub(super) async fn finish(
         assets,
         remarks,
     };
-    Ok(GrantReport::new(findings, outcome, is_used))
+    Ok(GrantReport::new(findings, outcome, if is_used { Use::Bound } else { Use::Nowhere }))
 }
 
 /// Once, whatever comes of it.

@@ -20,6 +20,8 @@ use crate::state::Gateway;
 /// What suffices to activate a version, where nothing refutes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suffices {
+    /// Nothing: what probes cannot see speaks against it.
+    Nothing,
     /// A read of what it is for. Some tokens may look at an asset's quality and send nothing.
     AssetRead,
     /// A proof on what it is for. Nobody asked for more: no event is sent to find out.
@@ -129,6 +131,7 @@ fn is_enough(
         on_asset.any(|(_, reading)| reading.answer == ProbeAnswer::Proved)
     };
     match suffices {
+        Suffices::Nothing => false,
         Suffices::AssetRead => was_read(),
         Suffices::Proof => verification == Verification::Proved,
         Suffices::ProofOrUnprobeable | Suffices::Silence => true,

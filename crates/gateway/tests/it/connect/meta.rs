@@ -117,6 +117,7 @@ async fn what_was_declined_is_named_and_asked_for_again() {
     }
     let shop = rig.credential("shop").await;
     assert_eq!(shop["versions"][0], before["versions"][0], "what works stays in use");
+    assert_eq!(shop["versions"][1]["state"], "retired", "nobody tries it again by and by");
 
     // Without saying so, what was declined is not asked for again.
     let everything = format!(
