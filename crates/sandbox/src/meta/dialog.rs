@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::answer::GraphError;
 use super::oauth::required;
 use super::turn::Turn;
-use super::world::{AssetKind, NewCode, TokenKind};
+use super::world::{NewCode, TokenKind};
 use crate::handle::SandboxHandle;
 use crate::page;
 use crate::world::World;
@@ -112,8 +112,7 @@ fn question(world: &World, asked: &Asked, query: &str) -> Response {
         .assets
         .iter()
         .map(|(id, asset)| {
-            let noun = if asset.kind == AssetKind::Page { "Page" } else { "Dataset" };
-            let words = format!("{noun} {} ({id})", asset.name);
+            let words = format!("{} ({id})", asset.name);
             page::checkbox(&format!("asset.{id}"), &words, asset.is_ticked)
         })
         .collect();

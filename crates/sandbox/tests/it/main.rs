@@ -2,9 +2,11 @@
 
 mod control;
 mod dedup;
+mod dialogs;
 mod events;
 mod misbehaviours;
 mod refusals;
 mod rig;
 mod snap;
+mod system_users;
 mod tokens;

@@ -93,12 +93,7 @@ fn row(gateway: &Gateway, view: &CredentialView, open: &[HoldView]) -> Row {
 
 fn state(view: &CredentialView, open: &[HoldView]) -> (&'static str, String) {
     if let Some(held) = open.iter().find(|hold| is_about(hold, &view.credential.id)) {
-        let waiting = match held.waiting {
-            0 => String::new(),
-            1 => " One item waits behind it.".to_owned(),
-            more => format!(" {more} items wait behind it."),
-        };
-        return ("bad", format!("Held: {}{waiting}", held.hold.fault.summary));
+        return ("bad", words_of(held));
     }
     let active = view.versions.iter().find(|version| version.state == VersionState::Active);
     match (active, view.versions.last()) {
@@ -116,6 +111,16 @@ fn in_use(active: &CredentialVersion) -> (&'static str, String) {
             ("waiting", "Active, not yet proved: its first delivery is the proof.".to_owned())
         }
     }
+}
+
+/// What is held, and how much waits.
+pub(super) fn words_of(held: &HoldView) -> String {
+    let waiting = match held.waiting {
+        0 => String::new(),
+        1 => " One item waits behind it.".to_owned(),
+        more => format!(" {more} items wait behind it."),
+    };
+    format!("Held: {}{waiting}", held.hold.fault.summary)
 }
 
 pub(super) fn is_about(hold: &HoldView, id: &CredentialId) -> bool {

@@ -10,7 +10,7 @@ use holdfast_model::id::CredentialId;
 use holdfast_model::platform::PlatformId;
 
 use super::begin::go;
-use super::home::is_about;
+use super::home::{is_about, words_of};
 use super::result::expiry;
 use crate::http::pages::{Frame, Problem, Web, page, problem};
 use crate::http::session::{SessionCaller, SignedForm};
@@ -80,8 +80,7 @@ async fn look(
         Way::Scopes(_) => String::new(),
     };
     let open = holds::list(gateway, false).await?;
-    let held = open.iter().filter(|hold| is_about(hold, &id));
-    let held = held.map(|hold| format!("{} {} waiting.", hold.hold.fault.summary, hold.waiting));
+    let held = open.iter().filter(|hold| is_about(hold, &id)).map(words_of);
     Ok(Regrant {
         frame,
         may_connect,

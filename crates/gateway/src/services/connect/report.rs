@@ -65,6 +65,19 @@ pub struct SeenProbe {
     pub says: Option<String>,
 }
 
+impl SeenProbe {
+    /// What was asked, in words.
+    pub fn question(&self) -> &str {
+        match self.probe.as_str() {
+            "asset" => "Reading what it sends to",
+            "quality" => "Reading the quality of what was sent",
+            "debugtoken" => "What the platform says of the token",
+            "identity" => "Whose it is",
+            other => other,
+        }
+    }
+}
+
 /// What became of a page's own token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageReport {
