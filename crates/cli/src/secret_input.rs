@@ -80,3 +80,16 @@ fn limited(reader: impl Read) -> anyhow::Result<String> {
     }
     Ok(text)
 }
+
+/// One line of standard input: what somebody pastes and ends with Enter.
+pub fn line() -> anyhow::Result<Secret> {
+    use std::io::BufRead as _;
+    let mut text = String::new();
+    let mut limited = std::io::stdin().lock().take(MAX_BYTES);
+    limited.read_line(&mut text).context("failed to read standard input")?;
+    let secret = Secret::new(text.trim().to_owned());
+    if secret.is_empty() {
+        return Err(Failure::Usage("nothing was pasted".to_owned()).into());
+    }
+    Ok(secret)
+}

@@ -172,6 +172,7 @@ async fn listen_http(
             // Answers are small and complete: waiting to fill a packet only adds latency.
             let _ = stream.set_nodelay(true);
         });
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
         if let Err(error) = served.await {
             tracing::error!(%error, "the HTTP listener failed");
@@ -217,6 +218,9 @@ async fn retain(gateway: Arc<Gateway>, outbox: Arc<EmbeddedOutbox>, stop: Cancel
         }
         if let Err(error) = inbound::purge(&gateway).await {
             tracing::error!(%error, "failed to forget what platforms sent long ago");
+        }
+        if let Err(error) = gateway.registry.purge_tickets(now).await {
+            tracing::error!(%error, "failed to forget sessions and sign-ins that are over");
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -14,6 +14,7 @@
 //! * `push`: what it sends by itself, to this machine alone.
 //! * `entry`, `damage`: what the entries of every platform have in common, and what happens to
 //!   tokens on their way.
+//! * `page`: what a person with a browser is shown.
 //! * `clock`, `random`: time that can be moved, and seeded randomness.
 //!
 //! Of one platform:
@@ -28,6 +29,7 @@ mod exchange;
 mod handle;
 mod inspect;
 mod meta;
+mod page;
 mod push;
 mod random;
 mod scenario;

@@ -96,7 +96,7 @@ impl Add {
     }
 }
 
-fn tell_outcome(outcome: &Value, output: &Output) -> anyhow::Result<()> {
+pub fn tell_outcome(outcome: &Value, output: &Output) -> anyhow::Result<()> {
     if output.json {
         output.json(outcome)?;
     } else {
@@ -227,7 +227,7 @@ fn lost_scopes(version: &Value, output: &Output) {
 }
 
 /// `2026-12-24`, `never` or `unknown`.
-fn expiry(value: &Value) -> String {
+pub fn expiry(value: &Value) -> String {
     match (value["kind"].as_str(), value["at"].as_i64()) {
         (Some("at"), Some(at)) => UnixSeconds(at).to_string().chars().take(10).collect(),
         (Some("never"), _) => "never".to_owned(),

@@ -4,7 +4,9 @@
 
 mod attempts;
 mod backup;
+mod browser;
 mod commands;
+mod connect;
 mod dead_letters;
 mod death;
 mod demo;

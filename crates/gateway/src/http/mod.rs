@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod body;
+mod connect;
 mod dropin;
 mod dropin_meta;
 mod dropin_snap;
@@ -16,8 +17,10 @@ mod graph;
 mod health;
 mod inbound;
 mod operate;
+mod pages;
 mod query;
 mod rates;
+mod session;
 mod snap_answer;
 mod validate_snap;
 
@@ -41,14 +44,23 @@ pub struct RouteInfo {
     /// The least role; `None` is open to everyone. [`Role::Ingest`] stands for routes that take
     /// events: for ingest keys and admins, but not for operators.
     pub least_role: Option<Role>,
+    /// A page, for people with a browser: whoever has a role has it by a session, and keys in
+    /// headers do not count. Sessions count nowhere else.
+    pub is_page: bool,
 }
 
 impl RouteInfo {
     pub const fn new(method: &'static str, path: &'static str, least_role: Option<Role>) -> Self {
-        Self { method, path, least_role }
+        Self { method, path, least_role, is_page: false }
     }
 
-    /// Whether a caller of this role, or without a key, may use the route.
+    /// A page.
+    pub const fn page(method: &'static str, path: &'static str, least_role: Option<Role>) -> Self {
+        Self { method, path, least_role, is_page: true }
+    }
+
+    /// Whether a caller of this role, or without one, may use the route. The role is that of a
+    /// session where the route is a page, else that of a key.
     pub fn admits(&self, caller: Option<Role>) -> bool {
         match (self.least_role, caller) {
             (None, _) => true,
@@ -96,7 +108,7 @@ routes! {
 
 /// Every route there is.
 pub fn routes() -> impl Iterator<Item = &'static RouteInfo> {
-    OWN_ROUTES.iter().chain(operate::ROUTES)
+    OWN_ROUTES.iter().chain(operate::ROUTES).chain(session::ROUTES).chain(connect::ROUTES)
 }
 
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -106,7 +118,8 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
     let authorize = axum::middleware::from_fn_with_state(gateway.clone(), auth::authorize);
     own_router()
         .with_state(state)
-        .merge(operate::router().route_layer(authorize).with_state(gateway))
+        .merge(operate::router().route_layer(authorize).with_state(gateway.clone()))
+        .merge(pages::router(gateway))
         .fallback(fallback::not_found)
         .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(axum::middleware::from_fn(fallback::catch_panic))

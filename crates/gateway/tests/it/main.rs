@@ -2,6 +2,7 @@
 
 mod alerts;
 mod authorization;
+mod connect;
 mod dead_letters;
 mod doctor;
 mod doctor_push;

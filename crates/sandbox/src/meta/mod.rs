@@ -1,7 +1,8 @@
 //! Meta's routes, as far as the Conversions API and its tokens go.
 //!
 //! * `world`: what Meta knows. `caller`: who asks, and whether that is allowed.
-//! * `events`, `validate`: deliveries. `oauth`, `dialog`, `mint`: where tokens come from.
+//! * `events`, `validate`: deliveries. `oauth`, `dialog`, `mint`, `system_users`,
+//!   `instagram`: where tokens come from.
 //! * `pushes`: what Meta sends by itself, signed.
 //! * `debug_token`, `reads`, `permissions`: what can be asked about a token and with it.
 //! * `whatsapp`: reads of numbers and accounts. `subscriptions`: what an app is told of.
@@ -12,6 +13,7 @@ mod caller;
 mod debug_token;
 mod dialog;
 mod events;
+mod instagram;
 mod mint;
 mod oauth;
 mod permissions;
@@ -20,6 +22,7 @@ mod reads;
 mod refusals;
 mod routes;
 mod subscriptions;
+mod system_users;
 mod turn;
 mod usage;
 mod validate;

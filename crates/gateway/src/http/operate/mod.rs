@@ -4,6 +4,7 @@ mod alerts;
 mod apps;
 mod audit;
 mod backup;
+mod connect;
 mod credentials;
 mod dead_letters;
 mod destinations;
@@ -12,7 +13,9 @@ mod erasures;
 mod faults;
 mod holds;
 mod keys;
+mod sign_in_links;
 mod status;
+mod system_users;
 
 use std::sync::Arc;
 
@@ -36,6 +39,15 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("POST", "/v1/credentials", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/credentials/{id}", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/credentials/{id}/verify", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/credentials/{id}/pages", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/connect/{platform}/start", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/connect/{platform}/finish", Some(Role::Admin)),
+    RouteInfo::new("GET", "/v1/system-users", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/system-users", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/system-users/{id}/apps", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/system-users/{id}/tokens", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/integrations/{id}/tokens", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/sign-in-links", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/destinations", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/destinations", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/destinations/{id}", Some(Role::Operator)),
@@ -74,6 +86,14 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/credentials", get(credentials::list).post(credentials::add))
         .route("/v1/credentials/{id}", get(credentials::show))
         .route("/v1/credentials/{id}/verify", post(credentials::verify))
+        .route("/v1/credentials/{id}/pages", post(connect::derive_page))
+        .route("/v1/connect/{platform}/start", post(connect::start))
+        .route("/v1/connect/{platform}/finish", post(connect::finish))
+        .route("/v1/system-users", get(system_users::list).post(system_users::create))
+        .route("/v1/system-users/{id}/apps", post(system_users::install))
+        .route("/v1/system-users/{id}/tokens", post(system_users::issue))
+        .route("/v1/integrations/{id}/tokens", post(system_users::fetch_integration))
+        .route("/v1/sign-in-links", post(sign_in_links::create))
         .route("/v1/destinations", get(destinations::list).post(destinations::add))
         .route("/v1/destinations/{id}", get(destinations::show))
         .route("/v1/destinations/{id}/credential", put(destinations::rebind))

@@ -51,6 +51,18 @@ pub async fn add(
     request: AddRequest,
     given: Given,
 ) -> Result<VersionOutcome, ServiceError> {
+    let suffices = Suffices::asked_for(request.accept_unverified);
+    add_if(gateway, actor, request, given, suffices).await
+}
+
+/// The same, where somebody else than an operator says what suffices to activate it.
+pub async fn add_if(
+    gateway: &Arc<Gateway>,
+    actor: Actor<'_>,
+    request: AddRequest,
+    given: Given,
+    suffices: Suffices,
+) -> Result<VersionOutcome, ServiceError> {
     let Given { token, refresh_token } = given;
     let credential = ensure_credential(gateway, &request).await?;
     let linted = lint(
@@ -68,15 +80,8 @@ pub async fn add(
         keep_refresh_token(gateway, actor, &credential, &refresh_token).await?;
     }
     let version = store(gateway, actor, &credential, &linted).await?;
-    let mut outcome = activate_if_proven(
-        gateway,
-        actor,
-        &credential,
-        version,
-        &linted,
-        Suffices::asked_for(request.accept_unverified),
-    )
-    .await?;
+    let mut outcome =
+        activate_if_proven(gateway, actor, &credential, version, &linted, suffices).await?;
     outcome.lint = linted.describe();
     Ok(outcome)
 }

@@ -3,8 +3,8 @@
 mod activate;
 mod add;
 
-pub use activate::{Suffices, verify};
-pub use add::{AddRequest, Given, add};
+pub use activate::{Suffices, note, verify};
+pub use add::{AddRequest, Given, add, add_if};
 
 use holdfast_model::credential::{Credential, CredentialVersion};
 use holdfast_model::fault::Fault;

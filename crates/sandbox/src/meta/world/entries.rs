@@ -101,6 +101,8 @@ pub struct NewCode {
     pub kind: Option<TokenKind>,
     pub assets: Vec<String>,
     pub scopes: Option<Vec<String>>,
+    /// What the person declined.
+    pub declined: Vec<String>,
     /// Seconds until it can no longer be exchanged. 600 without it.
     pub lifetime_s: Option<u64>,
 }

@@ -82,11 +82,25 @@ pub struct Code {
     pub is_used: bool,
 }
 
+/// A user of a business that is no person.
+#[derive(Debug, Clone)]
+pub struct SystemUser {
+    pub business: String,
+    pub name: String,
+    pub role: String,
+    /// The apps that may have tokens of it.
+    pub apps: BTreeSet<u64>,
+}
+
 pub struct MetaWorld {
     pub apps: BTreeMap<u64, App>,
     pub assets: BTreeMap<String, Asset>,
     pub tokens: HashMap<String, Token>,
     pub codes: HashMap<String, Code>,
+    /// By app: what the person declined in the dialog.
+    pub declined: BTreeMap<u64, BTreeSet<String>>,
+    /// By id: the system users that were made.
+    pub system_users: BTreeMap<String, SystemUser>,
     /// Texts by name.
     names: BTreeMap<String, String>,
     /// Versions of the API before this one are refused.
@@ -104,6 +118,8 @@ impl MetaWorld {
             assets: BTreeMap::new(),
             tokens: HashMap::new(),
             codes: HashMap::new(),
+            declined: BTreeMap::new(),
+            system_users: BTreeMap::new(),
             names: BTreeMap::new(),
             oldest_version: OLDEST_VERSION,
             strings: Random::stream(seed, "strings"),
