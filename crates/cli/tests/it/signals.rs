@@ -45,7 +45,7 @@ async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     panic!("not within 30 s: {what}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_gateway_still_holds_what_a_person_took_away() {
     let (mut rig, user, token) = rig().await;
     // The platform keeps every probe waiting, so that nothing can follow before the kill.
@@ -68,7 +68,7 @@ async fn a_killed_gateway_still_holds_what_a_person_took_away() {
     until("the hold", is_held).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_gateway_still_forgets_whom_it_was_asked_to_forget() {
     let (mut rig, user, _) = rig().await;
     let answer = call(&rig, "/data-deletion/meta", &user).await;

@@ -284,7 +284,7 @@ mod tests {
                             { "field": "ads_management", "value": { "verb": "revoked" } }] }),
         ] {
             let push = read(&json!({ "object": "permissions", "entry": [entry, entry] }));
-            assert_eq!(push.signals, [expected.clone()], "each once");
+            assert_eq!(push.signals, std::slice::from_ref(&expected), "each once");
         }
     }
 

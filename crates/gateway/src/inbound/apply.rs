@@ -5,6 +5,7 @@
 //! before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_credentials::signals::{About, Consequence, Signal};
 use holdfast_model::fault::Fault;
@@ -27,6 +28,10 @@ use crate::watcher;
 /// A token that still answers right after its end was announced may be on its way out: it is asked
 /// once more after this.
 const CONTRADICTION_PAUSE_MS: i64 = 20_000;
+
+/// How long the probes of one credential may take before they count as silent: a platform that keeps
+/// them waiting must not keep the other signals waiting too.
+const PROBE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// So often a silent platform is asked. After that the watcher's daily look has to do.
 const MAX_SILENCES: u32 = 6;
@@ -101,6 +106,11 @@ fn confirmation(answer: ProbeAnswer) -> Confirmation {
 
 /// Asked on everything that it is for. One refusal is one; of the rest a proof counts most.
 async fn probed(gateway: &Gateway, id: &CredentialId, fault: &Fault) -> ProbeAnswer {
+    let probing = probe_everywhere(gateway, id, fault);
+    tokio::time::timeout(PROBE_PATIENCE, probing).await.unwrap_or(ProbeAnswer::Silent)
+}
+
+async fn probe_everywhere(gateway: &Gateway, id: &CredentialId, fault: &Fault) -> ProbeAnswer {
     let mut answers = Vec::new();
     for destination in gateway.snapshot().destinations_using(id) {
         answers.push(confirm(gateway, &standby::as_used_by(&destination, id), fault).await);
