@@ -10,6 +10,7 @@
 
 mod activation;
 pub mod doctor;
+pub mod lifecycle;
 pub mod lint;
 
 pub use activation::{Activation, decide_activation, proves};

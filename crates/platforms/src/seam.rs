@@ -309,6 +309,8 @@ pub enum ProbeAnswer {
 pub struct Learned {
     pub kind: Option<CredentialKind>,
     pub app_id: Option<String>,
+    /// Whose it is, as the platform numbers people and system users.
+    pub user_id: Option<String>,
     pub expires_at: Expiry,
     pub data_access_expires_at: Expiry,
     pub scopes: Vec<String>,

@@ -189,6 +189,7 @@ fn learned(data: &Value) -> Learned {
             _ => CredentialKind::Unknown,
         }),
         app_id: data["app_id"].as_str().map(|id| redact_and_cut(id, 40)),
+        user_id: data["user_id"].as_str().map(|id| redact_and_cut(id, 40)),
         expires_at: expiry(&data["expires_at"]),
         data_access_expires_at: expiry(&data["data_access_expires_at"]),
         scopes,

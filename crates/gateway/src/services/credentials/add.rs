@@ -209,5 +209,6 @@ fn describe(
         added_at: gateway.clock.wall(),
         verified_at: None,
         last_delivery_at: None,
+        made: holdfast_model::credential::Made::default(),
     }
 }
