@@ -4,7 +4,8 @@
 //! tokens opaque, so only what cannot be a token of this platform, or cannot be sent at all, is
 //! refused. It never says a token is expired (that cannot be seen) and never says it is intact
 //! (only that no damage was found). [`decide_activation`] weighs what probes said. [`doctor`] says what
-//! is wrong with a token, how sure that is, and what to do.
+//! is wrong with a token, how sure that is, and what to do. [`oauth`] asks platforms for tokens and
+//! reads their answers.
 //!
 //! Nothing here sends, stores or reads a clock.
 
@@ -12,6 +13,7 @@ mod activation;
 pub mod doctor;
 pub mod lifecycle;
 pub mod lint;
+pub mod oauth;
 
 pub use activation::{Activation, decide_activation, proves};
 pub use lint::{Finding, Lint, Severity, Shape, lint};

@@ -234,6 +234,16 @@ static ENTRIES: &[Entry] = &[
         page: include_str!("../../faults/meta/signature_required.md"),
     },
     Entry {
+        name: "meta.exchange_refused",
+        class: FaultClass::Credential,
+        action: FaultAction::Note,
+        selectors: &[],
+        codes: &[],
+        summary: "Meta does not give a token for what it was shown.",
+        remedy: "Begin the sign-in anew: `holdfast connect meta`, or issue a token at Meta and add it.",
+        page: include_str!("../../faults/meta/exchange_refused.md"),
+    },
+    Entry {
         name: "meta.asset_missing",
         class: FaultClass::Asset,
         action: FaultAction::Hold,

@@ -49,6 +49,14 @@ const MAX_REQUEST_BYTES: u32 = 1_000_000;
 /// `unknown` together when one answer is lost.
 const MAX_UNSAFE_EVENTS: u32 = 50;
 
+/// The fault that an answer of the Graph API is, if it is an error at all.
+pub fn fault_in(response: &HttpResponse) -> Option<Fault> {
+    match answer::read(response) {
+        answer::Answer::Error(error) => Some(judge::fault_of(classify::classify(&error), &error)),
+        _ => None,
+    }
+}
+
 #[derive(Debug)]
 pub struct Meta;
 

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use crate::{ProofForm, Signing};
 
 /// The query parameters that prove the app, or none where its secret is not known.
-pub(super) fn parameters(signing: &Signing<'_>, now: UnixMillis) -> Option<String> {
+pub fn parameters(signing: &Signing<'_>, now: UnixMillis) -> Option<String> {
     let secret = signing.app_secret?;
     Some(match signing.proof {
         ProofForm::Classic => format!("appsecret_proof={}", classic(secret, signing.token)),
