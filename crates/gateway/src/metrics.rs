@@ -38,6 +38,12 @@ struct ByPlatform {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByWayAndOutcome {
+    way: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByStatus {
     status: u16,
 }
@@ -61,6 +67,7 @@ pub struct Metrics {
     holds_opened: Family<ByFault, Counter>,
     holds_lifted: Counter,
     takeovers: Family<ByDestination, Counter>,
+    renewals: Family<ByWayAndOutcome, Counter>,
     ledger: Family<ByState, Gauge>,
     lost: Gauge,
     open_holds: Gauge,
@@ -83,6 +90,7 @@ impl Default for Metrics {
             holds_opened: Family::default(),
             holds_lifted: Counter::default(),
             takeovers: Family::default(),
+            renewals: Family::default(),
             ledger: Family::default(),
             lost: Gauge::default(),
             open_holds: Gauge::default(),
@@ -112,6 +120,7 @@ impl Metrics {
         r.register("holds_opened", "Holds opened", self.holds_opened.clone());
         r.register("holds_lifted", "Holds lifted", self.holds_lifted.clone());
         r.register("takeovers", "Standby credentials that took over", self.takeovers.clone());
+        r.register("renewals", "Runs that renewed a credential or tried to", self.renewals.clone());
         r.register("ledger_items", "Items by destination and ledger state", self.ledger.clone());
         r.register("ledger_lost_items", "Accepted items in no state: must be 0", self.lost.clone());
         r.register("open_holds", "Holds open now", self.open_holds.clone());
@@ -170,6 +179,10 @@ impl Metrics {
 
     pub fn taken_over(&self, destination: &Destination) {
         self.takeovers.get_or_create(&by(destination)).inc();
+    }
+
+    pub fn renewal(&self, way: &'static str, outcome: &'static str) {
+        self.renewals.get_or_create(&ByWayAndOutcome { way, outcome }).inc();
     }
 
     /// The page for a scraper. The gauges are read from the outbox at this moment.

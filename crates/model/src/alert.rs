@@ -27,15 +27,46 @@ pub enum Transition {
     DataAccessEnding {
         days: u32,
     },
+    /// A credential that renews itself could not be renewed.
+    RenewalFailing {
+        stage: RenewalStage,
+    },
+    /// Renewals came so fast that they were stopped for a while.
+    RenewalStorm,
     /// Nothing; somebody tries whether alerts arrive.
     Test,
+}
+
+/// Why a renewal fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RenewalStage {
+    /// The platform gives no usable answer.
+    Unanswered,
+    /// It refuses the app.
+    App,
+    /// It refuses the token or the grant.
+    Refused,
+}
+
+impl RenewalStage {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unanswered => "unanswered",
+            Self::App => "app",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl Transition {
     /// What it is about: `hold`, `credential`, or nothing.
     pub fn subject(self) -> Option<&'static str> {
         match self {
-            Self::Expiring { .. } | Self::DataAccessEnding { .. } => Some("credential"),
+            Self::Expiring { .. }
+            | Self::DataAccessEnding { .. }
+            | Self::RenewalFailing { .. }
+            | Self::RenewalStorm => Some("credential"),
             Self::Test => None,
             _ => Some("hold"),
         }
@@ -49,6 +80,8 @@ impl Transition {
             Self::Resolved => "resolved".to_owned(),
             Self::Expiring { days } => format!("expires_{days}d"),
             Self::DataAccessEnding { days } => format!("data_access_{days}d"),
+            Self::RenewalFailing { stage } => format!("renewal_{}", stage.as_str()),
+            Self::RenewalStorm => "renewal_storm".to_owned(),
             Self::Test => "test".to_owned(),
         }
     }

@@ -22,5 +22,5 @@ pub use policy::Way;
 pub use proof::{Finding, Proof};
 pub use rotation::{
     Command, DELIVERIES_BEFORE_REVOKING, End, Event, Exchanged, Found, Outcome, Rotation,
-    SETTLE_MS, Trouble,
+    SETTLE_MS, Trouble, is_revocable,
 };

@@ -9,13 +9,13 @@
 //! what it is until the new one has been proved and has delivered, and a new one that is refused in
 //! use gives its place back.
 
-use holdfast_model::credential::{CredentialKind, CredentialVersion, Expiry, Made};
+use holdfast_model::credential::{CredentialKind, CredentialVersion, Expiry, Made, VersionState};
 use holdfast_model::id::VersionNo;
 use holdfast_model::platform::PlatformId;
 use holdfast_model::time::{DAY_S, HOUR_S, UnixMillis};
 use serde::Serialize;
 
-use super::known::{Attempts, Known, is_over, left_ms};
+use super::known::{Attempts, Known, is_later, is_over, left_ms};
 use super::policy::{self, Setback, Way};
 use super::proof::Proof;
 
@@ -45,8 +45,9 @@ pub enum Command {
     /// Make what the exchange brought durable as a candidate, with the refresh token that came with
     /// it, before anything else sees it.
     Store { made: Made },
-    /// The exchange brought the token that is in use: note what it was derived with.
-    Adopt { version: VersionNo, made: Made },
+    /// The exchange brought the token that is in use: note what it was derived with, and until when
+    /// it lives now if that was said.
+    Adopt { version: VersionNo, made: Made, expires_at: Expiry },
     /// Prove the candidate on what it is for and make it active.
     Prove { version: VersionNo, even_if_silent: bool },
     /// Prove a version that was in use before, and make it active again.
@@ -78,8 +79,10 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exchanged {
     Brought,
-    /// The token that is in use already.
-    Same,
+    /// The token that is in use already, which may live longer now.
+    Same {
+        expires_at: Expiry,
+    },
     /// The app's id or secret was refused. Says nothing of the token.
     AppRefused(String),
     /// No usable answer: timeouts, 5xx, HTML, throttles.
@@ -120,6 +123,21 @@ pub enum Outcome {
     Refused,
     WentBack,
     Finished,
+}
+
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Renewed => "renewed",
+            Self::NoGain => "no_gain",
+            Self::AppRefused => "app_refused",
+            Self::Unanswered => "unanswered",
+            Self::Refused => "refused",
+            Self::WentBack => "went_back",
+            Self::Finished => "finished",
+        }
+    }
 }
 
 /// What people are told of.
@@ -178,6 +196,7 @@ impl Rotation {
         }
     }
 
+    /// As it was when the run began, or better, when the lease was there.
     pub fn known(&self) -> &Known {
         &self.known
     }
@@ -232,18 +251,28 @@ impl Rotation {
                 self.stage = Stage::Storing;
                 return Command::Store { made };
             }
-            Exchanged::Same => {
-                let end = self.no_gain(&way, now);
-                let Some(active) = self.known.active() else { return Command::End(end) };
-                let version = active.version;
-                self.stage = Stage::Ending(end);
-                return Command::Adopt { version, made };
-            }
+            Exchanged::Same { expires_at } => return self.same(&way, made, expires_at, now),
             Exchanged::AppRefused(says) => (Setback::App, says),
             Exchanged::Transient(says) => (Setback::Transient, says),
             Exchanged::Refused(says) => (Setback::Definitive, says),
         };
         Command::End(self.failed(setback, says, now))
+    }
+
+    fn same(&mut self, way: &Way, made: Made, expires_at: Expiry, now: UnixMillis) -> Command {
+        let Some(active) = self.known.active() else { return Command::End(End::default()) };
+        let version = active.version;
+        let is_longer = match (active.expires_at, expires_at) {
+            (Expiry::At(old), Expiry::At(new)) => is_later(new, old),
+            (Expiry::Unknown, Expiry::At(_)) => true,
+            _ => false,
+        };
+        let end = match is_longer {
+            true => self.succeeded(version, expires_at, now),
+            false => self.no_gain(way, now),
+        };
+        self.stage = Stage::Ending(end);
+        Command::Adopt { version, made, expires_at }
     }
 
     fn prove(&mut self, version: VersionNo, now: UnixMillis) -> Command {
@@ -261,7 +290,7 @@ impl Rotation {
             }
             Proof::NoGain => {
                 let end = self.no_gain(&policy::way(&self.known), now);
-                match is_revocable(&self.known) {
+                match is_revocable(&self.known, version) {
                     true => self.revoke(version, end),
                     false => self.retire(version, end),
                 }
@@ -416,7 +445,7 @@ fn finish(known: &Known, active: &CredentialVersion, now: UnixMillis) -> Step {
         if now < settled_at {
             waits = Some(settled_at);
         } else if known.children_behind == 0 && has_shown_itself(known, active) {
-            return match is_revocable(known) {
+            return match is_revocable(known, old.version) {
                 true => Step::Revoke { version: old.version },
                 false => Step::Retire { version: old.version },
             };
@@ -437,11 +466,17 @@ fn has_shown_itself(known: &Known, active: &CredentialVersion) -> bool {
 
 /// Meta ends one token on request; the client, the app of the token and the secret must agree.
 /// Page tokens end with their parent's, and no way is known to end one of Instagram's or Snap's.
-fn is_revocable(known: &Known) -> bool {
+/// The same token may have come in twice: as long as one version of it is in use, none is revoked.
+pub fn is_revocable(known: &Known, version: VersionNo) -> bool {
     let kind = known.active().map_or(CredentialKind::Unknown, |active| active.kind);
+    let fingerprint = known.version(version).map(|version| &version.fingerprint);
+    let is_another = |other: &&CredentialVersion| {
+        other.version != version && other.state != VersionState::Retired
+    };
     known.credential.platform != PlatformId::Snap
         && known.has_app_secret
         && matches!(kind, CredentialKind::SystemUser | CredentialKind::User)
+        && !known.versions.iter().filter(is_another).any(|o| Some(&o.fingerprint) == fingerprint)
 }
 
 /// Whether the token in use is in the last eighth of what was left when it came in, or over.

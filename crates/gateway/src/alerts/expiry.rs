@@ -5,6 +5,7 @@ use holdfast_model::credential::{CredentialKind, CredentialVersion, Expiry};
 use holdfast_model::time::{DAY_S, UnixMillis, UnixSeconds, humanize_seconds};
 use holdfast_storage::StorageError;
 
+use crate::renewal::{Outlook, outlook};
 use crate::state::Gateway;
 
 /// So many days before, the last of them on the day itself.
@@ -28,12 +29,24 @@ pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
             let Some(days) = STAGES.iter().rev().find(reached) else { continue };
             // One that is dead is what holds are about.
             if left_s > 0 {
-                let alert = write(gateway, version, transition(*days), at, now);
+                let renewal = outlook(gateway, &version.credential).await?;
+                let is_about_token = matches!(transition(*days), Transition::Expiring { .. });
+                if is_about_token && is_taken_care_of(&renewal, *days, at) {
+                    continue;
+                }
+                let alert = write(gateway, version, transition(*days), at, now, &renewal);
                 gateway.registry.claim_alert(&alert, &gateway.channels.names()).await?;
             }
         }
     }
     Ok(())
+}
+
+/// What renews itself is no news as long as that goes well, and at the first stage not even then:
+/// somebody was told when it failed.
+fn is_taken_care_of(renewal: &Outlook, days: u32, at: UnixSeconds) -> bool {
+    let renews_itself = !renewal.way.is_none();
+    renews_itself && (days == STAGES[0] || renewal.is_well_before(at.to_millis()))
 }
 
 fn write(
@@ -42,6 +55,7 @@ fn write(
     transition: Transition,
     at: UnixSeconds,
     now: UnixMillis,
+    renewal: &Outlook,
 ) -> Alert {
     let name = &version.credential;
     let using = gateway.snapshot().destinations_using(name);
@@ -54,7 +68,7 @@ fn write(
         ),
         _ => (
             format!("In {left} the token of credential {name} expires."),
-            format!("Version {} expires on {at}.", version.version),
+            format!("Version {} expires on {at}. {}", version.version, renewing(renewal)),
         ),
     };
     Alert {
@@ -71,6 +85,17 @@ fn write(
         first_deadline: None,
         delivered: 0,
         expired: 0,
+    }
+}
+
+/// `It renews itself: …; the last attempt on …: …`
+fn renewing(renewal: &Outlook) -> String {
+    match (renewal.tried_at, &renewal.outcome) {
+        (Some(at), Some(outcome)) => {
+            let says = renewal.says.trim_end_matches('.');
+            format!("{says}; the last attempt on {at}: {outcome}.")
+        }
+        _ => renewal.says.clone(),
     }
 }
 

@@ -184,7 +184,11 @@ fn title(hold: &Hold, transition: Transition, alert: &Alert, now: UnixMillis) ->
             "Resolved: {fault} at {at}. Since it was held {} were delivered, {} expired.",
             alert.delivered, alert.expired
         ),
-        Transition::Expiring { .. } | Transition::DataAccessEnding { .. } | Transition::Test => {
+        Transition::Expiring { .. }
+        | Transition::DataAccessEnding { .. }
+        | Transition::RenewalFailing { .. }
+        | Transition::RenewalStorm
+        | Transition::Test => {
             format!("{fault} at {at}.")
         }
     }

@@ -11,6 +11,7 @@ mod doctor;
 mod faults;
 mod holds;
 mod keys;
+mod renewals;
 mod status;
 
 use std::sync::Arc;
@@ -35,6 +36,9 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("POST", "/v1/credentials", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/credentials/{id}", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/credentials/{id}/verify", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/credentials/{id}/extend", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/credentials/{id}/rotate", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/credentials/{id}/revoke", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/destinations", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/destinations", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/destinations/{id}", Some(Role::Operator)),
@@ -71,6 +75,9 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/credentials", get(credentials::list).post(credentials::add))
         .route("/v1/credentials/{id}", get(credentials::show))
         .route("/v1/credentials/{id}/verify", post(credentials::verify))
+        .route("/v1/credentials/{id}/extend", post(renewals::extend))
+        .route("/v1/credentials/{id}/rotate", post(renewals::rotate))
+        .route("/v1/credentials/{id}/revoke", post(renewals::revoke))
         .route("/v1/destinations", get(destinations::list).post(destinations::add))
         .route("/v1/destinations/{id}", get(destinations::show))
         .route("/v1/destinations/{id}/credential", put(destinations::rebind))
