@@ -255,6 +255,9 @@ pub struct RenewalLease {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenewalRecord {
     pub credential: CredentialId,
+    /// The version that was in use when the last attempt was over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<VersionNo>,
     pub tried_at: UnixMillis,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub renewed_at: Option<UnixMillis>,

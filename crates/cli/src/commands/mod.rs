@@ -13,6 +13,7 @@ mod doctor;
 mod explain;
 mod hold;
 mod key;
+mod renewal;
 mod restore;
 mod sandbox;
 mod send;

@@ -35,6 +35,8 @@ pub struct Parent {
 /// What the last attempts came to, as it is written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempts {
+    /// The version that was in use when the last attempt was over. Of another one they say nothing.
+    pub version: Option<VersionNo>,
     pub tried_at: UnixMillis,
     pub renewed_at: Option<UnixMillis>,
     /// In a row.
@@ -77,7 +79,7 @@ impl Known {
     /// What was tried with the active version.
     pub fn attempts_with_active(&self) -> Option<&Attempts> {
         let active = self.active()?;
-        self.attempts.as_ref().filter(|attempts| attempts.tried_at >= active.added_at)
+        self.attempts.as_ref().filter(|attempts| attempts.version == Some(active.version))
     }
 
     pub fn failures(&self) -> u32 {

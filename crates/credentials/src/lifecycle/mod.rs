@@ -4,6 +4,7 @@
 //! * [`policy`]: which [`Way`] of renewal it has, and when it is due.
 //! * [`Rotation`]: the steps of one run, as a state machine that does nothing itself.
 //! * [`proof`]: whether what a renewal brought is as good as what it replaces.
+//! * [`warning`]: when people are told that a token will die.
 //! * [`Breaker`]: the end of a storm of renewals.
 //!
 //! A run is decided anew from what is durable each time, so a crash needs no rules of its own: the
@@ -15,6 +16,7 @@ mod known;
 pub mod policy;
 pub mod proof;
 mod rotation;
+pub mod warning;
 
 pub use breaker::{Breaker, MINTS_OF_APP, MINTS_OF_CREDENTIAL, Said};
 pub use known::{Attempts, Known, Parent};

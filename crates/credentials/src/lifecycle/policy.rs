@@ -257,6 +257,8 @@ pub enum Setback {
     Transient,
     /// The app is refused, whatever the token.
     App,
+    /// What came is refused, though the exchange was not: another one may be good.
+    Unfit,
     /// The platform will say the same again.
     Definitive,
 }
@@ -265,20 +267,22 @@ pub enum Setback {
 /// token's life, so that there are always several tries left.
 pub fn after_failure(
     name: &str,
+    way: &Way,
     setback: Setback,
     failures: u32,
     expires_at: Expiry,
     now: UnixMillis,
 ) -> UnixMillis {
-    let longest = match left_ms(expires_at, now) {
-        Some(left) if left <= 0 => PAUSE_AFTER_DEATH_MS,
-        Some(left) => (left / 8).clamp(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS),
-        None => LONGEST_PAUSE_MS,
+    let left = left_ms(expires_at, now).unwrap_or_else(|| way.usual_life_ms());
+    let longest = match left <= 0 {
+        true => PAUSE_AFTER_DEATH_MS,
+        false => (left / 8).clamp(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS),
     };
     let doublings = failures.saturating_sub(1).min(20);
     let pause = match setback {
         Setback::Transient => (FIRST_PAUSE_MS << doublings).min(longest),
         Setback::App => PAUSE_FOR_APP_MS.min(longest),
+        Setback::Unfit => longest,
         Setback::Definitive => LONGEST_PAUSE_MS,
     };
     now.plus_millis(pause + jitter_ms(name, pause))

@@ -285,7 +285,7 @@ impl Rotation {
             Proof::Active { expires_at } => Command::End(self.succeeded(version, expires_at, now)),
             Proof::Silent { says } => Command::End(self.failed(Setback::Transient, says, now)),
             Proof::Refused { says } => {
-                let end = self.failed(Setback::Definitive, says, now);
+                let end = self.failed(Setback::Unfit, says, now);
                 self.retire(version, end)
             }
             Proof::NoGain => {
@@ -302,11 +302,11 @@ impl Rotation {
         match found {
             Found::Yes => {
                 let says = format!("the newer version was refused in use; version {to} is back");
-                let end = self.failed(Setback::Definitive, says, now);
+                let end = self.failed_with(to, Setback::Unfit, says, now);
                 Command::End(End { outcome: Outcome::WentBack, ..end })
             }
             Found::No(says) => {
-                let end = self.failed(Setback::Definitive, says, now);
+                let end = self.failed(Setback::Unfit, says, now);
                 // Refused like the newer one, it is no way back.
                 self.retire(to, end)
             }
@@ -340,6 +340,7 @@ impl Rotation {
         let name = self.known.credential.id.as_str();
         let way = policy::way(&self.known);
         let record = Attempts {
+            version: Some(version),
             tried_at: now,
             renewed_at: Some(now),
             failures: 0,
@@ -351,6 +352,7 @@ impl Rotation {
 
     fn no_gain(&self, way: &Way, now: UnixMillis) -> End {
         let record = Attempts {
+            version: self.known.active().map(|active| active.version),
             tried_at: now,
             renewed_at: self.renewed_at(),
             failures: 0,
@@ -361,22 +363,36 @@ impl Rotation {
     }
 
     fn failed(&self, setback: Setback, says: String, now: UnixMillis) -> End {
+        let in_use = self.known.active().map_or(VersionNo(0), |active| active.version);
+        self.failed_with(in_use, setback, says, now)
+    }
+
+    /// With this version in use from now on, whose end decides how soon it is tried again.
+    fn failed_with(
+        &self,
+        in_use: VersionNo,
+        setback: Setback,
+        says: String,
+        now: UnixMillis,
+    ) -> End {
         let name = self.known.credential.id.as_str();
+        let way = policy::way(&self.known);
         let failures = self.known.failures().saturating_add(1);
-        let expires_at = self.known.active().map_or(Expiry::Unknown, |active| active.expires_at);
+        let expires_at = self.known.version(in_use).map_or(Expiry::Unknown, |v| v.expires_at);
         let (trouble, outcome) = match setback {
             Setback::App => (Some(Trouble::App), Outcome::AppRefused),
-            Setback::Definitive => (Some(Trouble::Refused), Outcome::Refused),
+            Setback::Unfit | Setback::Definitive => (Some(Trouble::Refused), Outcome::Refused),
             Setback::Transient => {
                 let is_worrying = failures >= WORRYING_FAILURES || is_dying(&self.known, now);
                 (is_worrying.then_some(Trouble::Unanswered), Outcome::Unanswered)
             }
         };
         let record = Attempts {
+            version: Some(in_use),
             tried_at: now,
             renewed_at: self.renewed_at(),
             failures,
-            next_at: policy::after_failure(name, setback, failures, expires_at, now),
+            next_at: policy::after_failure(name, &way, setback, failures, expires_at, now),
             outcome: says.clone(),
         };
         let trouble = trouble.map(|trouble| (trouble, says));
@@ -416,9 +432,8 @@ fn next_step(known: &Known, is_asked_for: bool, now: UnixMillis) -> Step {
         }
         return Step::Wait { until: again.map(|(_, next_at)| next_at) };
     }
-    // Refused in use, and its place was given back.
-    if let Some(newer) = known.superseded().find(|version| version.version > active.version) {
-        return Step::Retire { version: newer.version };
+    if let Some(version) = left_over(known, active) {
+        return Step::Retire { version };
     }
     let way = policy::way(known);
     let due = policy::due_at(known, &way, now);
@@ -429,6 +444,20 @@ fn next_step(known: &Known, is_asked_for: bool, now: UnixMillis) -> Step {
         Step::Wait { until } => Step::Wait { until: [due, until].into_iter().flatten().min() },
         step => step,
     }
+}
+
+/// Refused in use, and its place was given back; or brought by a renewal, and then somebody brought
+/// another one.
+fn left_over(known: &Known, active: &CredentialVersion) -> Option<VersionNo> {
+    let gave_way = |version: &&CredentialVersion| {
+        version.state == VersionState::Superseded && version.version > active.version
+    };
+    let came_late = |version: &&CredentialVersion| {
+        version.state == VersionState::Candidate
+            && matches!(version.made, Made::Renewed { .. })
+            && version.version < active.version
+    };
+    known.versions.iter().find(|one| gave_way(one) || came_late(one)).map(|one| one.version)
 }
 
 /// What becomes of the versions that were in use before the active one.

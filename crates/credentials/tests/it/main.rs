@@ -1,3 +1,6 @@
-//! What is said of tokens, from outside.
+//! What is said of tokens, and how they live, from outside.
+
+#![allow(clippy::print_stdout, reason = "tests say which seed they ran")]
 
 mod doctor;
+mod lifecycle;

@@ -1,15 +1,13 @@
 //! Tokens that will die: said beforehand, at fewer and fewer days.
 
+use holdfast_credentials::lifecycle::warning;
 use holdfast_model::alert::{Alert, Transition};
 use holdfast_model::credential::{CredentialKind, CredentialVersion, Expiry};
-use holdfast_model::time::{DAY_S, UnixMillis, UnixSeconds, humanize_seconds};
+use holdfast_model::time::{UnixMillis, UnixSeconds, humanize_seconds};
 use holdfast_storage::StorageError;
 
 use crate::renewal::{Outlook, outlook};
 use crate::state::Gateway;
-
-/// So many days before, the last of them on the day itself.
-const STAGES: [u32; 5] = [21, 14, 7, 3, 1];
 
 type Stage = fn(u32) -> Transition;
 
@@ -23,30 +21,18 @@ pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
         ];
         for (expiry, transition) in dates {
             let Expiry::At(at) = expiry else { continue };
-            let left_s = at.0.saturating_sub(now.to_seconds().0);
-            let reached = |days: &&u32| left_s <= i64::from(**days) * DAY_S;
-            // The nearest only: a token that was added with two days left is told of once.
-            let Some(days) = STAGES.iter().rev().find(reached) else { continue };
-            // One that is dead is what holds are about.
-            if left_s > 0 {
+            if let Some(days) = warning::stage(at, now) {
                 let renewal = outlook(gateway, &version.credential).await?;
-                let is_about_token = matches!(transition(*days), Transition::Expiring { .. });
-                if is_about_token && is_taken_care_of(&renewal, *days, at) {
+                let is_about_token = matches!(transition(days), Transition::Expiring { .. });
+                if is_about_token && renewal.takes_care_of(days, at) {
                     continue;
                 }
-                let alert = write(gateway, version, transition(*days), at, now, &renewal);
+                let alert = write(gateway, version, transition(days), at, now, &renewal);
                 gateway.registry.claim_alert(&alert, &gateway.channels.names()).await?;
             }
         }
     }
     Ok(())
-}
-
-/// What renews itself is no news as long as that goes well, and at the first stage not even then:
-/// somebody was told when it failed.
-fn is_taken_care_of(renewal: &Outlook, days: u32, at: UnixSeconds) -> bool {
-    let renews_itself = !renewal.way.is_none();
-    renews_itself && (days == STAGES[0] || renewal.is_well_before(at.to_millis()))
 }
 
 fn write(

@@ -44,6 +44,7 @@ pub(crate) async fn read(
 /// A record of a run in which nothing was tried says nothing.
 pub(super) fn attempts(record: &RenewalRecord) -> Option<Attempts> {
     (!record.outcome.is_empty()).then(|| Attempts {
+        version: record.version,
         tried_at: record.tried_at,
         renewed_at: record.renewed_at,
         failures: record.failures,
@@ -54,6 +55,7 @@ pub(super) fn attempts(record: &RenewalRecord) -> Option<Attempts> {
 
 pub(super) fn record(id: &CredentialId, attempts: Option<&Attempts>) -> RenewalRecord {
     let never = Attempts {
+        version: None,
         tried_at: UnixMillis(0),
         renewed_at: None,
         failures: 0,
@@ -63,6 +65,7 @@ pub(super) fn record(id: &CredentialId, attempts: Option<&Attempts>) -> RenewalR
     let attempts = attempts.unwrap_or(&never);
     RenewalRecord {
         credential: id.clone(),
+        version: attempts.version,
         tried_at: attempts.tried_at,
         renewed_at: attempts.renewed_at,
         failures: attempts.failures,

@@ -1,8 +1,8 @@
 //! Whether and when a credential renews itself, for people.
 
-use holdfast_credentials::lifecycle::{Way, policy};
+use holdfast_credentials::lifecycle::{Way, policy, warning};
 use holdfast_model::id::CredentialId;
-use holdfast_model::time::UnixMillis;
+use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_storage::StorageError;
 use serde::Serialize;
 
@@ -63,8 +63,8 @@ impl Outlook {
         }
     }
 
-    /// Whether it will have been renewed before that, if all goes on as it does.
-    pub fn is_well_before(&self, at: UnixMillis) -> bool {
-        self.failures == 0 && self.next_at.is_some_and(|next| next < at)
+    /// Whether the end of its token is no news at this stage.
+    pub fn takes_care_of(&self, days: u32, at: UnixSeconds) -> bool {
+        warning::is_taken_care_of(&self.way, self.failures, self.next_at, days, at)
     }
 }

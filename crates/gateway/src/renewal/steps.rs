@@ -213,17 +213,19 @@ impl Run<'_> {
     async fn end(&self, end: &End) -> Result<(), ServiceError> {
         let known = self.rotation.known();
         let id = &self.lease.credential;
-        let attempts = end.record.as_ref().or(known.attempts.as_ref());
-        self.gateway.registry.end_renewal(&self.lease, &known::record(id, attempts)).await?;
         let way = policy::way(known);
-        self.gateway.metrics.renewal(way.name(), end.outcome.as_str());
+        // First, because a crash in between must not leave a failure that nobody hears of. What was
+        // told already is not told again.
         if let Some((trouble, says)) = &end.trouble {
+            tell::of_trouble(self.gateway, known, &way, *trouble, says).await?;
             let subject = format!("credential:{id}");
             self.gateway
                 .audit(Actor::HOLDFAST.0, "credential.renewal_failed", subject, says.clone())
                 .await?;
-            tell::of_trouble(self.gateway, known, &way, *trouble, says).await?;
         }
+        let attempts = end.record.as_ref().or(known.attempts.as_ref());
+        self.gateway.registry.end_renewal(&self.lease, &known::record(id, attempts)).await?;
+        self.gateway.metrics.renewal(way.name(), end.outcome.as_str());
         Ok(())
     }
 }
