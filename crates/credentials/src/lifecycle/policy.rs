@@ -231,6 +231,18 @@ fn first_attempt(known: &Known, way: &Way, active: &CredentialVersion) -> UnixMi
     }
 }
 
+/// When a version ends, as far as that is known. An access token of Snap's whose answer did not say
+/// so lives as long as they all do.
+pub fn ends_at(way: &Way, version: &CredentialVersion) -> Option<UnixMillis> {
+    match (version.expires_at, way) {
+        (Expiry::At(at), _) => Some(at.to_millis()),
+        (Expiry::Unknown, Way::RefreshSnap) => {
+            Some(version.added_at.plus_millis(way.usual_life_ms()))
+        }
+        _ => None,
+    }
+}
+
 /// When what was renewed just now is renewed again: in the middle of its life.
 pub fn after_success(name: &str, way: &Way, expires_at: Expiry, now: UnixMillis) -> UnixMillis {
     let usual = way.usual_life_ms();
@@ -270,10 +282,10 @@ pub fn after_failure(
     way: &Way,
     setback: Setback,
     failures: u32,
-    expires_at: Expiry,
+    ends_at: Option<UnixMillis>,
     now: UnixMillis,
 ) -> UnixMillis {
-    let left = left_ms(expires_at, now).unwrap_or_else(|| way.usual_life_ms());
+    let left = ends_at.map_or_else(|| way.usual_life_ms(), |at| at.0 - now.0);
     let longest = match left <= 0 {
         true => PAUSE_AFTER_DEATH_MS,
         false => (left / 8).clamp(SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS),

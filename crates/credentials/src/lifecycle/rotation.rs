@@ -15,7 +15,7 @@ use holdfast_model::platform::PlatformId;
 use holdfast_model::time::{DAY_S, HOUR_S, UnixMillis};
 use serde::Serialize;
 
-use super::known::{Attempts, Known, is_later, is_over, left_ms};
+use super::known::{Attempts, Known, is_later, is_over};
 use super::policy::{self, Setback, Way};
 use super::proof::Proof;
 
@@ -63,8 +63,14 @@ pub enum Command {
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// None: somebody else has the lease.
-    Leased(Option<Box<Known>>),
+    /// The lease is there, and nothing new may be begun after `until`. What is known was read under
+    /// the lease.
+    Leased {
+        known: Box<Known>,
+        until: UnixMillis,
+    },
+    /// Somebody else has it, or what it was for is gone.
+    NotLeased,
     Exchanged(Exchanged),
     /// None: the lease was lost, and nothing was stored.
     Stored(Option<VersionNo>),
@@ -175,6 +181,7 @@ enum Stage {
 pub struct Rotation {
     known: Known,
     is_asked_for: bool,
+    leased_until: UnixMillis,
     stage: Stage,
 }
 
@@ -184,7 +191,7 @@ impl Rotation {
     pub fn begin(known: Known, now: UnixMillis) -> Result<Self, Option<UnixMillis>> {
         match next_step(&known, false, now) {
             Step::Wait { until } => Err(until),
-            _ => Ok(Self { known, is_asked_for: false, stage: Stage::Leasing }),
+            _ => Ok(Self::new(known, false)),
         }
     }
 
@@ -192,8 +199,12 @@ impl Rotation {
     pub fn begin_asked(known: Known, now: UnixMillis) -> Result<Self, Option<UnixMillis>> {
         match next_step(&known, true, now) {
             Step::Wait { until } => Err(until),
-            _ => Ok(Self { known, is_asked_for: true, stage: Stage::Leasing }),
+            _ => Ok(Self::new(known, true)),
         }
+    }
+
+    fn new(known: Known, is_asked_for: bool) -> Self {
+        Self { known, is_asked_for, leased_until: UnixMillis(i64::MIN), stage: Stage::Leasing }
     }
 
     /// As it was when the run began, or better, when the lease was there.
@@ -201,10 +212,24 @@ impl Rotation {
         &self.known
     }
 
+    /// What to do next. Whoever has outlived the lease begins nothing any more, because somebody else
+    /// may have begun: only what is fenced off by the lease itself, or is nobody else's, is left.
     pub fn handle(&mut self, event: Event, now: UnixMillis) -> Command {
+        let command = self.next(event, now);
+        let is_safe = matches!(command, Command::Store { .. } | Command::End(_));
+        if is_safe || now < self.leased_until {
+            return command;
+        }
+        Command::End(End::default())
+    }
+
+    fn next(&mut self, event: Event, now: UnixMillis) -> Command {
         let stage = std::mem::replace(&mut self.stage, Stage::Ending(End::default()));
         match (stage, event) {
-            (Stage::Leasing, Event::Leased(Some(known))) => self.leased(*known, now),
+            (Stage::Leasing, Event::Leased { known, until }) => {
+                self.leased_until = until;
+                self.leased(*known, now)
+            }
             (Stage::Exchanging(way), Event::Exchanged(exchanged)) => {
                 self.exchanged(way, exchanged, now)
             }
@@ -378,7 +403,8 @@ impl Rotation {
         let name = self.known.credential.id.as_str();
         let way = policy::way(&self.known);
         let failures = self.known.failures().saturating_add(1);
-        let expires_at = self.known.version(in_use).map_or(Expiry::Unknown, |v| v.expires_at);
+        let in_use_now = self.known.version(in_use);
+        let ends_at = in_use_now.and_then(|version| policy::ends_at(&way, version));
         let (trouble, outcome) = match setback {
             Setback::App => (Some(Trouble::App), Outcome::AppRefused),
             Setback::Unfit | Setback::Definitive => (Some(Trouble::Refused), Outcome::Refused),
@@ -392,7 +418,7 @@ impl Rotation {
             tried_at: now,
             renewed_at: self.renewed_at(),
             failures,
-            next_at: policy::after_failure(name, &way, setback, failures, expires_at, now),
+            next_at: policy::after_failure(name, &way, setback, failures, ends_at, now),
             outcome: says.clone(),
         };
         let trouble = trouble.map(|trouble| (trouble, says));
@@ -511,8 +537,6 @@ pub fn is_revocable(known: &Known, version: VersionNo) -> bool {
 /// Whether the token in use is in the last eighth of what was left when it came in, or over.
 fn is_dying(known: &Known, now: UnixMillis) -> bool {
     let Some(active) = known.active() else { return true };
-    match (left_ms(active.expires_at, active.added_at), left_ms(active.expires_at, now)) {
-        (Some(whole), Some(left)) => left <= whole / 8,
-        _ => false,
-    }
+    policy::ends_at(&policy::way(known), active)
+        .is_some_and(|at| at.0 - now.0 <= (at.0 - active.added_at.0) / 8)
 }

@@ -16,7 +16,7 @@ use crate::services::secrets::{credential_aad, refresh_aad};
 use crate::services::{Actor, ServiceError};
 use crate::state::Gateway;
 
-/// Beside two requests, which may take as long as any: what the registry needs, and probes.
+/// Beside three requests, which may take as long as any: what the registry needs, and probes.
 const LEASE_MARGIN_MS: i64 = 60_000;
 
 /// What a platform has issued is on no disk until it is stored, so storage gets so many tries.
@@ -63,8 +63,8 @@ async fn go(
         Ok(rotation) => rotation,
         Err(until) => return Ok(Ran::Waits { until }),
     };
-    let timeout = i64::try_from(gateway.settings.delivery.request_timeout_ms).unwrap_or(i64::MAX);
-    let until = now.plus_millis(timeout.saturating_mul(2).saturating_add(LEASE_MARGIN_MS));
+    let life = timeout_ms(gateway).saturating_mul(3).saturating_add(LEASE_MARGIN_MS);
+    let until = now.plus_millis(life);
     let holder = &gateway.renewals.holder;
     let Some(lease) = gateway.registry.lease_renewal(id, holder, now, until).await? else {
         return Ok(Ran::Busy);
@@ -72,6 +72,10 @@ async fn go(
     let mut run = Run { gateway, rotation, lease, brought: None };
     let end = run.to_its_end().await?;
     Ok(Ran::Done { end })
+}
+
+fn timeout_ms(gateway: &Gateway) -> i64 {
+    i64::try_from(gateway.settings.delivery.request_timeout_ms).unwrap_or(i64::MAX)
 }
 
 struct Run<'a> {
@@ -84,7 +88,12 @@ struct Run<'a> {
 impl Run<'_> {
     async fn to_its_end(&mut self) -> Result<End, ServiceError> {
         let fresh = known::read(self.gateway, &self.lease.credential).await?;
-        let mut event = Event::Leased(fresh.map(Box::new));
+        // A request that has begun may take its time.
+        let until = self.lease.until.plus_millis(-timeout_ms(self.gateway));
+        let mut event = match fresh {
+            Some(known) => Event::Leased { known: Box::new(known), until },
+            None => Event::NotLeased,
+        };
         loop {
             let command = self.rotation.handle(event, self.gateway.clock.wall());
             tracing::debug!(credential = %self.lease.credential, ?command, "renewing");
@@ -94,7 +103,7 @@ impl Run<'_> {
                     return Ok(end);
                 }
                 // A run has one lease, and has it already.
-                Command::Lease => Event::Leased(None),
+                Command::Lease => Event::NotLeased,
                 Command::Exchange { way, with } => {
                     let exchanged =
                         exchange::exchange(self.gateway, self.rotation.known(), &way, with).await?;

@@ -18,6 +18,7 @@ use super::world::{Crashed, World};
 
 /// As the gateway's: longer than two requests take.
 pub const LEASE_MS: i64 = 120_000;
+const REQUEST_MS: i64 = 30_000;
 
 pub struct Run {
     pub id: String,
@@ -50,11 +51,13 @@ impl Run {
             let until = stored.leased_until().unwrap_or(now);
             return Ok(Begun::Busy { until });
         };
-        world.point()?;
+        world.point(id)?;
         let mut run =
             Self { id: id.to_owned(), rotation, lease, command: Command::Lease, brought: None };
         let known = world.known(id);
-        run.command = run.rotation.handle(Event::Leased(Some(Box::new(known))), world.at());
+        let until = UnixMillis(now + LEASE_MS - REQUEST_MS);
+        run.command =
+            run.rotation.handle(Event::Leased { known: Box::new(known), until }, world.at());
         Ok(Begun::Run(Box::new(run)))
     }
 
@@ -64,12 +67,12 @@ impl Run {
             Command::End(end) => {
                 // Told before it is written down, as the gateway does.
                 world.tell_trouble(&self.id, &end);
-                world.point()?;
+                world.point(&self.id)?;
                 world.stored_mut(&self.id).end(self.lease, end.record.as_ref());
-                world.point()?;
+                world.point(&self.id)?;
                 return Ok(Some(end));
             }
-            Command::Lease => Event::Leased(None),
+            Command::Lease => Event::NotLeased,
             Command::Exchange { way, with } => Event::Exchanged(self.exchange(world, &way, with)),
             Command::Store { made } => Event::Stored(self.store(world, made)),
             Command::Adopt { version, made, expires_at } => {
@@ -91,7 +94,7 @@ impl Run {
                 Event::Done
             }
         };
-        world.point()?;
+        world.point(&self.id)?;
         self.command = self.rotation.handle(event, world.at());
         Ok(None)
     }
@@ -180,7 +183,7 @@ impl Run {
                 return Ok(Proof::Refused { says: "the platform refuses it".to_owned() });
             };
             world.learn(&self.id, number, &new_says);
-            world.point()?;
+            world.point(&self.id)?;
             new = world
                 .stored(&self.id)
                 .versions

@@ -145,7 +145,7 @@ impl Stored {
         }
         // As the registry forgets all but the newest retired ones.
         let retired = self.versions.iter().filter(|v| v.state == VersionState::Retired).count();
-        if retired > 20
+        if retired > 3
             && let Some(at) = self.versions.iter().position(|v| v.state == VersionState::Retired)
         {
             self.versions.remove(at);

@@ -144,9 +144,9 @@ impl World {
                     self.watch(&id);
                     let until = self.renew(&id);
                     self.waits.insert(id.clone(), until);
+                    self.warn(&id);
                 }
             }
-            self.warn();
             self.check("between two moments");
             let next =
                 self.waits.values().copied().chain(self.plans.next()).min().unwrap_or(i64::MAX);
@@ -261,9 +261,13 @@ impl World {
     }
 
     /// An effect has happened. Everything must be true here too, and the process may die here.
-    pub fn point(&mut self) -> Result<(), Crashed> {
+    pub fn point(&mut self, id: &str) -> Result<(), Crashed> {
         self.points += 1;
-        self.check("between two effects");
+        for (known, stored) in &self.credentials {
+            if known == id || is_page_of(stored, id) {
+                self.check_one(known, stored, "between two effects");
+            }
+        }
         match &mut self.crash_in {
             Some(0) => Err(Crashed),
             Some(left) => {
@@ -277,7 +281,7 @@ impl World {
     // ── What a run is decided by ────────────────────────────────────────────────────────────
 
     pub fn known(&mut self, id: &str) -> Known {
-        let stored = self.credentials[id].clone();
+        let stored = &self.credentials[id];
         let active = stored.active().map(|active| active.version);
         let parent = stored.credential.origin.parent().map(ToString::to_string);
         let parent = parent.and_then(|parent| self.credentials.get(&parent)?.active());
@@ -302,12 +306,12 @@ impl World {
             parent,
             children,
             children_behind,
-            attempts: stored.attempts,
+            attempts: stored.attempts.clone(),
             refused_since: stored.refused.filter(|(of, _)| Some(*of) == active).map(|(_, at)| at),
             delivered: active.and_then(|of| stored.delivered.get(&of.0).copied()).unwrap_or(0),
             active_since: UnixMillis(seen.1),
-            versions: stored.versions,
-            credential: stored.credential,
+            versions: stored.versions.clone(),
+            credential: stored.credential.clone(),
         }
     }
 
@@ -475,23 +479,21 @@ impl World {
     }
 
     /// As the gateway's alerts do.
-    fn warn(&mut self) {
-        for id in self.ids() {
-            let Some(active) = self.stored(&id).active().cloned() else { continue };
-            let known = self.known(&id);
-            let way = policy::way(&known);
-            let next_at = policy::due_at(&known, &way, self.at());
-            if let Expiry::At(at) = active.expires_at
-                && let Some(days) = warning::stage(at, self.at())
-                && !warning::is_taken_care_of(&way, known.failures(), next_at, days, at)
-            {
-                self.tell(&id, Transition::Expiring { days });
-            }
-            if let Expiry::At(at) = active.data_access_expires_at
-                && let Some(days) = warning::stage(at, self.at())
-            {
-                self.tell(&id, Transition::DataAccessEnding { days });
-            }
+    fn warn(&mut self, id: &str) {
+        let Some(active) = self.stored(id).active().cloned() else { return };
+        let known = self.known(id);
+        let way = policy::way(&known);
+        let next_at = policy::due_at(&known, &way, self.at());
+        if let Expiry::At(at) = active.expires_at
+            && let Some(days) = warning::stage(at, self.at())
+            && !warning::is_taken_care_of(&way, known.failures(), next_at, days, at)
+        {
+            self.tell(id, Transition::Expiring { days });
+        }
+        if let Expiry::At(at) = active.data_access_expires_at
+            && let Some(days) = warning::stage(at, self.at())
+        {
+            self.tell(id, Transition::DataAccessEnding { days });
         }
     }
 
@@ -523,7 +525,7 @@ impl World {
             return;
         }
         let tokens = &self.credentials[id].refresh_tokens;
-        let at = tokens.iter().position(|token| token == given).unwrap();
+        let at = tokens.iter().rposition(|token| token == given).unwrap();
         let newest = self.newest_given.entry(id.to_owned()).or_default();
         assert!(at >= *newest, "{id}: a refresh token was used again after the next one");
         assert_eq!(at, tokens.len() - 1, "{id}: an old refresh token was used");
@@ -553,25 +555,29 @@ impl World {
 
     fn check(&self, when: &str) {
         for (id, stored) in &self.credentials {
-            let actives = stored.versions.iter().filter(|v| v.state == VersionState::Active);
-            assert_eq!(actives.count(), 1, "{id}, {when}: not one version is in use");
-            if people::renews_itself(id) && !self.excused.contains(id) {
-                let works = |text: &String| self.platform.accepts(text, self.now);
-                assert!(
-                    stored.texts.values().any(works),
-                    "{id}, {when}, {}: nothing that is stored works: {}",
-                    self.now,
-                    stored.summary()
-                );
-            }
-            if people::has_refresh_token(id) {
-                assert!(!stored.refresh_tokens.is_empty(), "{id}: the refresh token is gone");
-            }
-            for version in &stored.versions {
-                let is_kept = version.state != VersionState::Retired;
-                assert_eq!(is_kept, stored.text(version.version).is_some(), "{id}, {when}");
-                assert!(!version.scopes.is_empty(), "{id}, {when}: what was known is erased");
-            }
+            self.check_one(id, stored, when);
+        }
+    }
+
+    fn check_one(&self, id: &str, stored: &Stored, when: &str) {
+        let actives = stored.versions.iter().filter(|v| v.state == VersionState::Active);
+        assert_eq!(actives.count(), 1, "{id}, {when}: not one version is in use");
+        if people::renews_itself(id) && !self.excused.contains(id) {
+            let works = |text: &String| self.platform.accepts(text, self.now);
+            assert!(
+                stored.texts.values().any(works),
+                "{id}, {when}, {}: nothing that is stored works: {}",
+                self.now,
+                stored.summary()
+            );
+        }
+        if people::has_refresh_token(id) {
+            assert!(!stored.refresh_tokens.is_empty(), "{id}: the refresh token is gone");
+        }
+        for version in &stored.versions {
+            let is_kept = version.state != VersionState::Retired;
+            assert_eq!(is_kept, stored.text(version.version).is_some(), "{id}, {when}");
+            assert!(!version.scopes.is_empty(), "{id}, {when}: what was known is erased");
         }
     }
 
