@@ -15,7 +15,8 @@ pub struct Known {
     pub has_refresh_token: bool,
     /// The credential that it was made with, if that has an active version.
     pub parent: Option<Parent>,
-    /// Credentials that were derived with another version of this one than the active one.
+    /// Credentials that were derived with another version of this one than the active one, or may
+    /// have to go back to one that was.
     pub children_behind: u32,
     pub children: u32,
     pub attempts: Option<Attempts>,

@@ -4,7 +4,7 @@
 //! is a few seconds', and the ledger has every batch in full. The audit trail says when a version
 //! begins to deliver, and [`super::finish`] what it had delivered when it ends.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use holdfast_model::credential::SignedWith;
@@ -20,6 +20,8 @@ use crate::state::Gateway;
 pub(super) struct Deliveries {
     /// Of each credential hardly ever more than two versions.
     counted: Mutex<HashMap<CredentialId, Vec<DeliveryCount>>>,
+    /// Whose counts have grown since somebody last asked: an old version may have no further use.
+    grown: Mutex<HashSet<CredentialId>>,
 }
 
 impl Deliveries {
@@ -60,12 +62,18 @@ impl Deliveries {
                 return Err(error);
             }
         };
+        let grown = counted.into_iter().map(|count| count.signed_with.credential);
+        lock(&self.grown).extend(grown);
         for begun in news {
             let subject = format!("credential:{}/{}", begun.credential, begun.version);
             let detail = format!("fingerprint {} delivers", begun.fingerprint);
             gateway.audit(Actor::HOLDFAST.0, "credential.deliver", subject, detail).await?;
         }
         Ok(())
+    }
+
+    pub(super) fn take_grown(&self) -> HashSet<CredentialId> {
+        std::mem::take(&mut *lock(&self.grown))
     }
 
     fn put_back(&self, counted: Vec<DeliveryCount>) {

@@ -23,7 +23,7 @@ pub(crate) async fn read(
     let records = gateway.registry.renewals().await?;
     let counts = gateway.registry.delivery_counts(id).await?;
     let active = snapshot.active.get(id).map(|active| active.version);
-    let (children, children_behind) = children(&snapshot, id, active);
+    let (children, children_behind) = children(gateway, &snapshot, id, active);
     let of_active = counts.iter().find(|count| Some(count.signed_with.version) == active);
     let now = gateway.clock.wall();
     Ok(Some(Known {
@@ -81,7 +81,13 @@ fn parent(snapshot: &Snapshot, credential: &Credential) -> Option<Parent> {
 
 /// How many pages were derived with this credential, and how many of them with another version of
 /// it than the active one: those die with the version that they were derived with.
-fn children(snapshot: &Snapshot, id: &CredentialId, active: Option<VersionNo>) -> (u32, u32) {
+/// One that is refused may have to go back to what it was before.
+fn children(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    id: &CredentialId,
+    active: Option<VersionNo>,
+) -> (u32, u32) {
     let mut counts = (0, 0);
     for credential in snapshot.credentials.values() {
         let is_child = matches!(&credential.origin, Origin::Page { parent, .. } if parent == id);
@@ -89,7 +95,8 @@ fn children(snapshot: &Snapshot, id: &CredentialId, active: Option<VersionNo>) -
             continue;
         };
         counts.0 += 1;
-        let is_abreast = matches!(child.made, Made::Renewed { parent } if parent == active);
+        let is_abreast = matches!(child.made, Made::Renewed { parent } if parent == active)
+            && refused_since(gateway, &credential.id, child.version).is_none();
         counts.1 += u32::from(!is_abreast);
     }
     counts

@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use holdfast_credentials::lifecycle::Breaker;
 use holdfast_model::credential::SignedWith;
 use holdfast_model::id::{CredentialId, VersionNo};
-use holdfast_model::time::UnixMillis;
+use holdfast_model::time::{DAY_S, UnixMillis};
 use holdfast_storage::StorageError;
 use tokio::sync::Notify;
 
@@ -46,6 +46,8 @@ pub(crate) struct Renewals {
     deliveries: deliveries::Deliveries,
     /// Since when each active version was seen to be active.
     seen: Mutex<HashMap<CredentialId, (VersionNo, UnixMillis)>>,
+    /// When the platform was last asked for the dates of an active version.
+    asked: Mutex<HashMap<CredentialId, (VersionNo, UnixMillis)>>,
 }
 
 impl Default for Renewals {
@@ -56,6 +58,7 @@ impl Default for Renewals {
             breaker: Mutex::default(),
             deliveries: deliveries::Deliveries::default(),
             seen: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 }
@@ -84,6 +87,20 @@ impl Renewals {
             *entry = (version, now);
         }
         entry.1
+    }
+}
+
+impl Renewals {
+    /// Whether a day has passed since the dates of this version were asked for. Notes that they are.
+    fn may_ask(&self, credential: &CredentialId, version: VersionNo, now: UnixMillis) -> bool {
+        let mut asked = lock(&self.asked);
+        let before = asked.get(credential);
+        let is_recent =
+            before.is_some_and(|(of, at)| *of == version && now.0 - at.0 < DAY_S * 1_000);
+        if !is_recent {
+            asked.insert(credential.clone(), (version, now));
+        }
+        !is_recent
     }
 }
 

@@ -49,6 +49,25 @@ pub(super) async fn prove(
     })
 }
 
+/// Asks the platform when a version ends that nobody probes, because only others are derived from
+/// it. Once a day is enough: what is not said today is hardly said in an hour.
+pub(super) async fn learn_dates(gateway: &Gateway, known: &Known) -> Result<(), ServiceError> {
+    let Some(active) = known.active().filter(|active| active.expires_at == Expiry::Unknown) else {
+        return Ok(());
+    };
+    let id = &known.credential.id;
+    if is_used(gateway, known)
+        || !gateway.renewals.may_ask(id, active.version, gateway.clock.wall())
+    {
+        return Ok(());
+    }
+    let Some(says) = said(gateway, known, active).await? else { return Ok(()) };
+    if learn(gateway, active, &says.learned).await? != *active {
+        gateway.reload_directory().await?;
+    }
+    Ok(())
+}
+
 /// What the platform says of both.
 enum Beside {
     Decided(Proof),

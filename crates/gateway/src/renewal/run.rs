@@ -66,6 +66,9 @@ impl Plan {
             self.waits.clear();
             self.made_by = Some((snapshot.clone(), holds));
         }
+        for id in gateway.renewals.deliveries.take_grown() {
+            self.waits.remove(&id);
+        }
         let now = gateway.clock.wall();
         let is_due = |id: &CredentialId| match self.waits.get(id) {
             None => true,

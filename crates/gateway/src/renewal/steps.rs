@@ -54,6 +54,8 @@ async fn go(
 ) -> Result<Ran, ServiceError> {
     let missing = || ServiceError::NotFound { what: "credential", name: id.to_string() };
     let known = known::read(gateway, id).await?.ok_or_else(missing)?;
+    prove::learn_dates(gateway, &known).await?;
+    let known = known::read(gateway, id).await?.ok_or_else(missing)?;
     let now = gateway.clock.wall();
     let begun = match is_asked_for {
         true => Rotation::begin_asked(known, now),

@@ -12,6 +12,7 @@ mod ingest;
 mod messaging;
 mod ndjson;
 mod profiles;
+mod renewing;
 mod routing;
 mod snap;
 mod watching;
