@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod kill;
 mod rig;
+mod rotation;
 mod routing;
 mod sdk;
 mod secrets;
