@@ -542,6 +542,18 @@ impl World {
             self.platform.accepts(in_use, self.now),
             "{id}: the old one is revoked while the new one does not work"
         );
+        let is_old = stored
+            .versions
+            .iter()
+            .any(|v| v.version == number && v.state == VersionState::Superseded);
+        let children = self.credentials.values().filter(|child| is_page_of(child, id)).count();
+        let delivered = stored.delivered.get(&active.version.0).copied().unwrap_or(0);
+        let is_proved_again =
+            active.verified_at.is_some_and(|at| at.0 - active.added_at.0 >= DAY_MS);
+        assert!(
+            !is_old || delivered >= 20 || is_proved_again || children > 0,
+            "{id}: the old one is revoked before the new one has shown itself"
+        );
         for child in self.credentials.values().filter(|child| is_page_of(child, id)) {
             let Some(own) = child.active() else { continue };
             let token = self.platform.token(child.text(own.version).unwrap());
