@@ -12,6 +12,7 @@
 
 mod activation;
 pub mod doctor;
+pub mod lifecycle;
 pub mod lint;
 pub mod oauth;
 mod scopes;

@@ -6,8 +6,8 @@
 //! * `services`: what operators do (credentials, destinations, holds, keys, dead letters), the
 //!   same for HTTP, the CLI and whatever comes later.
 //! * `inbound`: what platforms push to us, verified, kept and followed up.
-//! * `watcher` looks after credentials that nobody uses just now, `alerts` tells people, `doctor`
-//!   says what is wrong with a token.
+//! * `watcher` looks after credentials that nobody uses just now, `renewal` gets them their next
+//!   tokens, `alerts` tells people, `doctor` says what is wrong with a token.
 //! * `offline`: what is done to a data directory that no gateway has open.
 //!
 //! This is the outermost library: here the clock is read, random numbers are drawn, and requests
@@ -29,6 +29,7 @@ mod master_key;
 pub mod metrics;
 pub mod offline;
 mod random;
+mod renewal;
 mod serve;
 pub mod services;
 mod state;

@@ -38,6 +38,12 @@ struct ByPlatform {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByWayAndOutcome {
+    way: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByStatus {
     status: u16,
 }
@@ -63,6 +69,7 @@ pub struct Metrics {
     takeovers: Family<ByDestination, Counter>,
     signals: Counter,
     signals_refused: Counter,
+    renewals: Family<ByWayAndOutcome, Counter>,
     ledger: Family<ByState, Gauge>,
     lost: Gauge,
     open_holds: Gauge,
@@ -87,6 +94,7 @@ impl Default for Metrics {
             takeovers: Family::default(),
             signals: Counter::default(),
             signals_refused: Counter::default(),
+            renewals: Family::default(),
             ledger: Family::default(),
             lost: Gauge::default(),
             open_holds: Gauge::default(),
@@ -118,6 +126,7 @@ impl Metrics {
         r.register("takeovers", "Standby credentials that took over", self.takeovers.clone());
         r.register("signals", "Pushes of platforms that were taken", self.signals.clone());
         r.register("signals_refused", "Forged or broken pushes", self.signals_refused.clone());
+        r.register("renewals", "Runs that renewed a credential or tried to", self.renewals.clone());
         r.register("ledger_items", "Items by destination and ledger state", self.ledger.clone());
         r.register("ledger_lost_items", "Accepted items in no state: must be 0", self.lost.clone());
         r.register("open_holds", "Holds open now", self.open_holds.clone());
@@ -184,6 +193,10 @@ impl Metrics {
 
     pub fn signal_refused(&self) {
         self.signals_refused.inc();
+    }
+
+    pub fn renewal(&self, way: &'static str, outcome: &'static str) {
+        self.renewals.get_or_create(&ByWayAndOutcome { way, outcome }).inc();
     }
 
     /// The page for a scraper. The gauges are read from the outbox at this moment.

@@ -26,6 +26,7 @@ use crate::inbound::{self, Inbound, WebhooksError};
 use crate::ingest::routing;
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
+use crate::renewal::{self, Renewals};
 use crate::services::standby;
 use crate::state::Gateway;
 use crate::stores::Stores;
@@ -93,6 +94,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         directory: Directory::default(),
         holds: HoldBook::default(),
         lanes: Lanes::default(),
+        renewals: Renewals::default(),
         egress,
         metrics: Metrics::default(),
         channels,
@@ -118,13 +120,14 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let alerts = tokio::spawn(alerts::run(gateway.clone(), stop.clone()));
     let watcher = tokio::spawn(watcher::run(gateway.clone(), stop.clone()));
     let inbound = tokio::spawn(inbound::run(gateway.clone(), stop.clone()));
+    let renewal = tokio::spawn(renewal::run(gateway.clone(), stop.clone()));
     let retention = tokio::spawn(retain(gateway.clone(), outbox.clone(), stop.clone()));
     Ok(Running {
         gateway,
         addr,
         admin_socket,
         stop,
-        servers: vec![public, admin, alerts, watcher, inbound, retention],
+        servers: vec![public, admin, alerts, watcher, renewal, inbound, retention],
         outbox,
         _lock: lock,
     })
@@ -148,6 +151,10 @@ impl Running {
                 seconds = drain.as_secs(),
                 "stopped before everything in flight had finished; it stays queued"
             );
+        }
+        // What the lanes delivered last is counted too.
+        if let Err(error) = self.gateway.renewals.flush(&self.gateway).await {
+            tracing::warn!(%error, "some deliveries are missing in the counts by version");
         }
         // The socket of a stopped gateway would only puzzle the next command.
         let _ = std::fs::remove_file(&self.admin_socket);

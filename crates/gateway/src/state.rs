@@ -19,6 +19,7 @@ use crate::hold_book::HoldBook;
 use crate::inbound::Inbound;
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
+use crate::renewal::Renewals;
 
 /// The running service's shared parts. Held in an `Arc`; none of them is replaced while it runs.
 pub struct Gateway {
@@ -31,6 +32,7 @@ pub struct Gateway {
     pub(crate) directory: Directory,
     pub(crate) holds: HoldBook,
     pub(crate) lanes: Lanes,
+    pub(crate) renewals: Renewals,
     pub(crate) egress: Egress,
     pub metrics: Metrics,
     pub(crate) channels: Channels,
@@ -57,11 +59,12 @@ impl Gateway {
         self.holds.covers(&self.scope_facts(destination))
     }
 
-    /// Looks at once whether there is something to tell, or a credential to look at.
+    /// Looks at once whether there is something to tell, or a credential to look at or to renew.
     pub fn look_around(&self) {
         self.alert_due.notify_one();
         self.watch_due.notify_one();
         self.inbound.due.notify_one();
+        self.renewals.due.notify_one();
     }
 
     /// After a change in the registry: what the hot paths look at is read anew.

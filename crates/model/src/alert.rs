@@ -29,17 +29,47 @@ pub enum Transition {
     },
     /// The platform does not name scopes any more that the credential had. Nothing is held for it.
     ScopesLost,
+    /// A credential that renews itself could not be renewed.
+    RenewalFailing {
+        stage: RenewalStage,
+    },
+    /// Renewals came so fast that they were stopped for a while.
+    RenewalStorm,
     /// Nothing; somebody tries whether alerts arrive.
     Test,
+}
+
+/// Why a renewal fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RenewalStage {
+    /// The platform gives no usable answer.
+    Unanswered,
+    /// It refuses the app.
+    App,
+    /// It refuses the token or the grant.
+    Refused,
+}
+
+impl RenewalStage {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unanswered => "unanswered",
+            Self::App => "app",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl Transition {
     /// What it is about: `hold`, `credential`, or nothing.
     pub fn subject(self) -> Option<&'static str> {
         match self {
-            Self::Expiring { .. } | Self::DataAccessEnding { .. } | Self::ScopesLost => {
-                Some("credential")
-            }
+            Self::Expiring { .. }
+            | Self::DataAccessEnding { .. }
+            | Self::ScopesLost
+            | Self::RenewalFailing { .. }
+            | Self::RenewalStorm => Some("credential"),
             Self::Test => None,
             _ => Some("hold"),
         }
@@ -54,6 +84,8 @@ impl Transition {
             Self::Expiring { days } => format!("expires_{days}d"),
             Self::DataAccessEnding { days } => format!("data_access_{days}d"),
             Self::ScopesLost => "scopes_lost".to_owned(),
+            Self::RenewalFailing { stage } => format!("renewal_{}", stage.as_str()),
+            Self::RenewalStorm => "renewal_storm".to_owned(),
             Self::Test => "test".to_owned(),
         }
     }

@@ -155,6 +155,37 @@ pub struct CredentialVersion {
     pub verified_at: Option<UnixMillis>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_delivery_at: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Made::is_added", default)]
+    pub made: Made,
+}
+
+/// How a version came here, which decides what becomes of the one before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "how")]
+pub enum Made {
+    /// Somebody brought it. The one before stays as it is: others may be using it.
+    #[default]
+    Added,
+    /// Somebody brought it to take the place of the one before, which is to be revoked once this
+    /// one has delivered.
+    Rotated,
+    /// Holdfast had it made from the one before, or from what came with it.
+    Renewed {
+        /// The parent's version that it was derived with, where it has a parent.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        parent: Option<VersionNo>,
+    },
+}
+
+impl Made {
+    pub fn is_added(&self) -> bool {
+        *self == Self::Added
+    }
+
+    /// Whether the version before it has no further use once this one is proved.
+    pub fn replaces(self) -> bool {
+        !self.is_added()
+    }
 }
 
 /// A platform app. Its secrets are versions too, sealed in the vault.

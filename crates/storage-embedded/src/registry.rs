@@ -15,6 +15,7 @@ mod alerts;
 mod apps;
 mod audit;
 mod credentials;
+mod deliveries;
 mod destinations;
 mod holds;
 mod inbound;

@@ -9,7 +9,9 @@
 use async_trait::async_trait;
 use holdfast_model::access::AccessKey;
 use holdfast_model::alert::Alert;
-use holdfast_model::credential::{App, Credential, CredentialVersion, Verification, VersionState};
+use holdfast_model::credential::{
+    App, Credential, CredentialVersion, SignedWith, Verification, VersionState,
+};
 use holdfast_model::destination::{Destination, DestinationSettings};
 use holdfast_model::hold::{Hold, Lifted};
 use holdfast_model::id::{AppId, AssetId, CredentialId, DestinationId, HoldId, KeyId, VersionNo};
@@ -122,6 +124,25 @@ pub trait Registry: Send + Sync + 'static {
     ) -> Result<bool, StorageError>;
     /// Of every credential that was ever renewed or tried to be.
     async fn renewals(&self) -> Result<Vec<RenewalRecord>, StorageError>;
+
+    /// Adds to what was delivered with each version. Returns those that had delivered nothing before.
+    async fn count_deliveries(
+        &self,
+        counts: &[DeliveryCount],
+    ) -> Result<Vec<SignedWith>, StorageError>;
+    /// By version, the oldest first.
+    async fn delivery_counts(
+        &self,
+        credential: &CredentialId,
+    ) -> Result<Vec<DeliveryCount>, StorageError>;
+    /// Forgets all retired versions of a credential but the newest so many, with their counts: of
+    /// a token that is renewed every half an hour there are seventeen thousand a year. The audit
+    /// trail keeps their fingerprints.
+    async fn forget_retired(
+        &self,
+        credential: &CredentialId,
+        keep: u32,
+    ) -> Result<u32, StorageError>;
 
     /// Stores a ticket. Of each purpose the newest [`MAX_TICKETS`] are kept.
     async fn put_ticket(&self, ticket: &Ticket) -> Result<(), StorageError>;
@@ -251,6 +272,9 @@ pub struct RenewalLease {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RenewalRecord {
     pub credential: CredentialId,
+    /// The version that was in use when the last attempt was over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<VersionNo>,
     pub tried_at: UnixMillis,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub renewed_at: Option<UnixMillis>,
@@ -260,6 +284,16 @@ pub struct RenewalRecord {
     pub next_at: UnixMillis,
     /// In a sentence.
     pub outcome: String,
+}
+
+/// What was delivered with one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryCount {
+    pub signed_with: SignedWith,
+    pub requests: u64,
+    pub items: u64,
+    pub first_at: UnixMillis,
+    pub last_at: UnixMillis,
 }
 
 /// What tickets are for. Each purpose has a namespace of its own.

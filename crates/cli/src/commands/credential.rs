@@ -8,6 +8,7 @@ use holdfast_model::time::UnixSeconds;
 use serde_json::{Value, json};
 
 use super::Global;
+use super::renewal::{self, Renewal};
 use super::status::text;
 use crate::client::Client;
 use crate::exit::Failure;
@@ -29,6 +30,8 @@ pub enum Credential {
         #[arg(long)]
         accept_unverified: bool,
     },
+    #[command(flatten)]
+    Renewal(Renewal),
 }
 
 #[derive(Args)]
@@ -67,6 +70,7 @@ impl Credential {
                 let path = format!("/v1/credentials/{id}/verify");
                 tell_outcome(&client.post(&path, &body).await?, output)
             }
+            Credential::Renewal(renewal) => renewal.run(&client, output).await,
             Credential::List => list(&client.get("/v1/credentials").await?, output),
             Credential::Show { id } => {
                 show(&client.get(&format!("/v1/credentials/{id}")).await?, output)
@@ -187,6 +191,7 @@ fn show(credential: &Value, output: &Output) -> anyhow::Result<()> {
         "EXPIRES",
         "DATA ACCESS",
         "TOKEN",
+        "DELIVERED",
         "FINGERPRINT",
     ]);
     for version in credential["versions"].as_array().into_iter().flatten() {
@@ -203,6 +208,7 @@ fn show(credential: &Value, output: &Output) -> anyhow::Result<()> {
                 text(&version["tail"]),
                 version["length"]
             ),
+            renewal::delivered(credential, &version["version"]),
             text(&version["fingerprint"]),
         ]);
     }
@@ -210,6 +216,7 @@ fn show(credential: &Value, output: &Output) -> anyhow::Result<()> {
     for version in credential["versions"].as_array().into_iter().flatten() {
         lost_scopes(version, output);
     }
+    renewal::outlook(&credential["renewal"], output);
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod erase;
 mod explain;
 mod hold;
 mod key;
+mod renewal;
 mod restore;
 mod sandbox;
 mod send;

@@ -14,6 +14,7 @@ mod doctor;
 mod erase;
 mod kill;
 mod rig;
+mod rotation;
 mod routing;
 mod sdk;
 mod secrets;

@@ -1,26 +1,20 @@
 //! Tokens that will die: said beforehand, at fewer and fewer days.
 
+use holdfast_credentials::lifecycle::warning;
 use holdfast_model::alert::{Alert, Transition};
 use holdfast_model::credential::{CredentialKind, CredentialVersion, Expiry};
-use holdfast_model::id::CredentialId;
-use holdfast_model::time::{DAY_S, UnixMillis, UnixSeconds, humanize_seconds};
+use holdfast_model::time::{UnixMillis, UnixSeconds, humanize_seconds};
 use holdfast_storage::StorageError;
 
 use super::{regrant, together};
+use crate::renewal::{Outlook, outlook};
 use crate::state::Gateway;
-
-/// So many days before, the last of them on the day itself.
-const STAGES: [u32; 5] = [21, 14, 7, 3, 1];
 
 type Stage = fn(u32) -> Transition;
 
 pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
     let now = gateway.clock.wall();
     let snapshot = gateway.snapshot();
-    let renewals = gateway.registry.renewals().await?;
-    let renews_itself = |id: &CredentialId| {
-        renewals.iter().any(|record| record.credential == *id && record.failures == 0)
-    };
     let mut alerts = Vec::new();
     for version in snapshot.active.values() {
         let dates: [(Expiry, Stage); 2] = [
@@ -29,20 +23,14 @@ pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
         ];
         for (expiry, transition) in dates {
             let Expiry::At(at) = expiry else { continue };
-            let left_s = at.0.saturating_sub(now.to_seconds().0);
-            let reached = |days: &&u32| left_s <= i64::from(**days) * DAY_S;
-            // The nearest only: a token that was added with two days left is told of once.
-            let Some(days) = STAGES.iter().rev().find(reached) else { continue };
-            // One that is dead is what holds are about.
-            if left_s > 0 {
-                let alert = write(gateway, version, transition(*days), at, now);
-                // Access to data comes back by nothing but a new grant.
-                let needs_a_person =
-                    matches!(alert.transition, Transition::DataAccessEnding { .. })
-                        || !renews_itself(&version.credential);
-                if needs_a_person {
-                    regrant::tell(gateway, &version.credential, &alert).await?;
+            if let Some(days) = warning::stage(at, now) {
+                let renewal = outlook(gateway, &version.credential).await?;
+                let is_about_token = matches!(transition(days), Transition::Expiring { .. });
+                if is_about_token && renewal.takes_care_of(days, at) {
+                    continue;
                 }
+                let alert = write(gateway, version, transition(days), at, now, &renewal);
+                regrant::tell(gateway, &version.credential, &alert).await?;
                 alerts.push(alert);
             }
         }
@@ -56,6 +44,7 @@ fn write(
     transition: Transition,
     at: UnixSeconds,
     now: UnixMillis,
+    renewal: &Outlook,
 ) -> Alert {
     let name = &version.credential;
     let using = gateway.snapshot().destinations_using(name);
@@ -68,7 +57,7 @@ fn write(
         ),
         _ => (
             format!("In {left} the token of credential {name} expires."),
-            format!("Version {} expires on {at}.", version.version),
+            format!("Version {} expires on {at}. {}", version.version, renewing(renewal)),
         ),
     };
     Alert {
@@ -87,6 +76,17 @@ fn write(
         expired: 0,
         regrant_url: regrant::url(gateway, name),
         together_with: Vec::new(),
+    }
+}
+
+/// `It renews itself: …; the last attempt on …: …`
+fn renewing(renewal: &Outlook) -> String {
+    match (renewal.tried_at, &renewal.outcome) {
+        (Some(at), Some(outcome)) => {
+            let says = renewal.says.trim_end_matches('.');
+            format!("{says}; the last attempt on {at}: {outcome}.")
+        }
+        _ => renewal.says.clone(),
     }
 }
 

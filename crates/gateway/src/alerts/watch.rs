@@ -229,6 +229,8 @@ fn title(hold: &Hold, behind: &Behind, alert: &Alert, now: UnixMillis) -> String
         Transition::Expiring { .. }
         | Transition::DataAccessEnding { .. }
         | Transition::ScopesLost
+        | Transition::RenewalFailing { .. }
+        | Transition::RenewalStorm
         | Transition::Test => format!("{fault} at {at}."),
     }
 }

@@ -344,6 +344,7 @@ impl Runner {
             tracing::error!(destination = %self.destination.id, "delivered items nobody signed");
             return;
         };
+        self.gateway.renewals.count(&signed_with, items.len() as u64, now);
         self.settler.push(Settle::Settlement(Settlement::Delivered(DeliveredBatch {
             batch: crate::random::batch_id(now),
             items,

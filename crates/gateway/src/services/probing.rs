@@ -38,6 +38,17 @@ pub async fn probe(
     asset: &AssetId,
     api_version: Option<&str>,
 ) -> Result<Vec<ProbeResult>, SecretsError> {
+    ask(gateway, credential, version, asset, api_version, |_| true).await
+}
+
+async fn ask(
+    gateway: &Gateway,
+    credential: &Credential,
+    version: &CredentialVersion,
+    asset: &AssetId,
+    api_version: Option<&str>,
+    is_wanted: fn(ProbeKind) -> bool,
+) -> Result<Vec<ProbeResult>, SecretsError> {
     let Some(platform) = holdfast_platforms::platform(credential.platform) else {
         return Ok(Vec::new());
     };
@@ -56,7 +67,7 @@ pub async fn probe(
         now: gateway.clock.wall(),
     });
     let mut results = Vec::with_capacity(probes.len());
-    for probe in probes {
+    for probe in probes.into_iter().filter(|probe| is_wanted(probe.kind)) {
         let reading = match gateway.egress.send(probe.request).await {
             Ok(response) => {
                 observe_date(gateway, &response);
@@ -67,6 +78,20 @@ pub async fn probe(
         results.push(ProbeResult { kind: probe.kind, reading });
     }
     Ok(results)
+}
+
+/// What the platform itself says of a version, where it can be asked about tokens. None if it
+/// cannot.
+pub async fn debug(
+    gateway: &Gateway,
+    credential: &Credential,
+    version: &CredentialVersion,
+) -> Result<Option<ProbeReading>, SecretsError> {
+    // The question names no asset.
+    let Ok(asset) = AssetId::new("0") else { return Ok(None) };
+    let results =
+        ask(gateway, credential, version, &asset, None, |kind| kind == ProbeKind::DebugToken);
+    Ok(results.await?.pop().map(|result| result.reading))
 }
 
 /// No answer is not a verdict.

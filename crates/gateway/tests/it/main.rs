@@ -17,6 +17,7 @@ mod ingest;
 mod messaging;
 mod ndjson;
 mod profiles;
+mod renewing;
 mod routing;
 mod signals;
 mod snap;

@@ -193,6 +193,18 @@ CREATE TABLE ticket (
     PRIMARY KEY (tenant_id, purpose, sha256)
 ) STRICT;
 
+CREATE TABLE delivery_count (
+    tenant_id      TEXT    NOT NULL,
+    credential_id  TEXT    NOT NULL,
+    version        INTEGER NOT NULL,
+    fingerprint    TEXT    NOT NULL,
+    requests       INTEGER NOT NULL,
+    items          INTEGER NOT NULL,
+    first_at       INTEGER NOT NULL,
+    last_at        INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, credential_id, version)
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX ticket_by_age ON ticket (tenant_id, purpose, created_at);
 CREATE INDEX ticket_by_end ON ticket (tenant_id, expires_at);
 

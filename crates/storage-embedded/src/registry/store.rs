@@ -6,23 +6,25 @@ use std::time::Duration;
 use async_trait::async_trait;
 use holdfast_model::access::AccessKey;
 use holdfast_model::alert::Alert;
-use holdfast_model::credential::{App, Credential, CredentialVersion, Verification, VersionState};
+use holdfast_model::credential::{
+    App, Credential, CredentialVersion, SignedWith, Verification, VersionState,
+};
 use holdfast_model::destination::Destination;
 use holdfast_model::hold::{Hold, Lifted};
 use holdfast_model::id::{AppId, CredentialId, HoldId, KeyId, VersionNo};
 use holdfast_model::time::UnixMillis;
 use holdfast_storage::{
-    AlertOutcome, AuditChain, AuditEntry, DueAlert, Inbound, NewDestination, OpenedHold, Registry,
-    RenewalLease, RenewalRecord, SealedRefreshToken, SentAlert, StorageError, Ticket,
-    TicketPurpose,
+    AlertOutcome, AuditChain, AuditEntry, DeliveryCount, DueAlert, Inbound, NewDestination,
+    OpenedHold, Registry, RenewalLease, RenewalRecord, SealedRefreshToken, SentAlert, StorageError,
+    Ticket, TicketPurpose,
 };
 use rusqlite::Connection;
 
 use super::owner::{Owner, in_transaction};
 use super::row::sql_failed;
 use super::{
-    alerts, apps, audit, credentials, destinations, holds, inbound, keys, refresh_tokens, renewals,
-    schema, settings, tickets,
+    alerts, apps, audit, credentials, deliveries, destinations, holds, inbound, keys,
+    refresh_tokens, renewals, schema, settings, tickets,
 };
 use crate::sqlite::{self, Snapshot};
 
@@ -227,6 +229,31 @@ impl Registry for EmbeddedRegistry {
 
     async fn renewals(&self) -> Result<Vec<RenewalRecord>, StorageError> {
         self.owner.transact(|tx| renewals::all(tx)).await
+    }
+
+    async fn count_deliveries(
+        &self,
+        counts: &[DeliveryCount],
+    ) -> Result<Vec<SignedWith>, StorageError> {
+        let counts = counts.to_vec();
+        self.owner.transact(move |tx| deliveries::add(tx, &counts)).await
+    }
+
+    async fn delivery_counts(
+        &self,
+        credential: &CredentialId,
+    ) -> Result<Vec<DeliveryCount>, StorageError> {
+        let credential = credential.clone();
+        self.owner.transact(move |tx| deliveries::of(tx, &credential)).await
+    }
+
+    async fn forget_retired(
+        &self,
+        credential: &CredentialId,
+        keep: u32,
+    ) -> Result<u32, StorageError> {
+        let credential = credential.clone();
+        self.owner.transact(move |tx| deliveries::forget_retired(tx, &credential, keep)).await
     }
 
     async fn put_ticket(&self, ticket: &Ticket) -> Result<(), StorageError> {

@@ -161,6 +161,7 @@ fn candidate(number: u32) -> CredentialVersion {
         added_at: AT,
         verified_at: None,
         last_delivery_at: None,
+        made: holdfast_model::credential::Made::default(),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod alerts;
 pub mod apps;
 pub mod audit;
 pub mod credentials;
+pub mod deliveries;
 pub mod destinations;
 pub mod holds;
 pub mod inbound;
@@ -55,6 +56,8 @@ macro_rules! registry_conformance {
             renewals::whoever_was_away_too_long_stores_nothing
             renewals::what_a_renewal_brought_is_stored_together
             renewals::the_last_two_refresh_tokens_are_kept
+            deliveries::counts_add_up_and_the_first_is_news
+            deliveries::old_retired_versions_are_forgotten_and_numbers_go_on
             tickets::a_ticket_is_taken_once
             tickets::tickets_expire_and_are_forgotten
             tickets::purposes_are_apart

@@ -13,6 +13,7 @@ mod erasures;
 mod faults;
 mod holds;
 mod keys;
+mod renewals;
 mod sign_in_links;
 mod status;
 mod system_users;
@@ -39,6 +40,9 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("POST", "/v1/credentials", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/credentials/{id}", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/credentials/{id}/verify", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/credentials/{id}/extend", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/credentials/{id}/rotate", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/credentials/{id}/revoke", Some(Role::Admin)),
     RouteInfo::new("POST", "/v1/credentials/{id}/pages", Some(Role::Admin)),
     RouteInfo::new("POST", "/v1/connect/{platform}/start", Some(Role::Admin)),
     RouteInfo::new("POST", "/v1/connect/{platform}/finish", Some(Role::Admin)),
@@ -86,6 +90,9 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/credentials", get(credentials::list).post(credentials::add))
         .route("/v1/credentials/{id}", get(credentials::show))
         .route("/v1/credentials/{id}/verify", post(credentials::verify))
+        .route("/v1/credentials/{id}/extend", post(renewals::extend))
+        .route("/v1/credentials/{id}/rotate", post(renewals::rotate))
+        .route("/v1/credentials/{id}/revoke", post(renewals::revoke))
         .route("/v1/credentials/{id}/pages", post(connect::derive_page))
         .route("/v1/connect/{platform}/start", post(connect::start))
         .route("/v1/connect/{platform}/finish", post(connect::finish))

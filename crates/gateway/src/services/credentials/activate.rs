@@ -53,21 +53,31 @@ pub async fn verify(
         what: "usable version of credential",
         name: id.to_string(),
     })?;
-    let keyring = Keyring::open(gateway, &view.credential, &version).await.map_err(|e| {
-        ServiceError::Refused {
+    verify_version(gateway, actor, &view.credential, version, suffices).await
+}
+
+/// Probes one given version, and makes it active if that suffices.
+pub(crate) async fn verify_version(
+    gateway: &Arc<Gateway>,
+    actor: Actor<'_>,
+    credential: &Credential,
+    version: CredentialVersion,
+    suffices: Suffices,
+) -> Result<VersionOutcome, ServiceError> {
+    let keyring =
+        Keyring::open(gateway, credential, &version).await.map_err(|e| ServiceError::Refused {
             reason: e.to_string(),
             hint: "Add the token again: `holdfast credential add`.".to_owned(),
-        }
-    })?;
+        })?;
     let linted = lint(
         keyring.token.expose(),
-        view.credential.platform,
-        view.credential.app.as_ref(),
+        credential.platform,
+        credential.app.as_ref(),
         gateway.clock.wall().to_seconds(),
     );
     drop(keyring);
     let mut outcome =
-        activate_if_proven(gateway, actor, &view.credential, version, &linted, suffices).await?;
+        activate_if_proven(gateway, actor, credential, version, &linted, suffices).await?;
     outcome.lint = linted.describe();
     Ok(outcome)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holdfast_credentials::{Lint, lint};
 use holdfast_model::credential::{
-    Credential, CredentialKind, CredentialVersion, Expiry, Origin, Verification, VersionState,
+    Credential, CredentialKind, CredentialVersion, Expiry, Made, Origin, Verification, VersionState,
 };
 use holdfast_model::id::{AppId, CredentialId, VersionNo};
 use holdfast_model::platform::PlatformId;
@@ -63,6 +63,18 @@ pub async fn add_if(
     given: Given,
     suffices: Suffices,
 ) -> Result<VersionOutcome, ServiceError> {
+    add_as(gateway, actor, request, given, suffices, Made::Added).await
+}
+
+/// The same for a version that is to take the place of the one before.
+pub(super) async fn add_as(
+    gateway: &Arc<Gateway>,
+    actor: Actor<'_>,
+    request: AddRequest,
+    given: Given,
+    suffices: Suffices,
+    made: Made,
+) -> Result<VersionOutcome, ServiceError> {
     let Given { token, refresh_token } = given;
     let credential = ensure_credential(gateway, &request).await?;
     let linted = lint(
@@ -79,7 +91,7 @@ pub async fn add_if(
     if let Some(refresh_token) = refresh_token {
         keep_refresh_token(gateway, actor, &credential, &refresh_token).await?;
     }
-    let version = store(gateway, actor, &credential, &linted).await?;
+    let version = store(gateway, actor, &credential, &linted, made).await?;
     let mut outcome =
         activate_if_proven(gateway, actor, &credential, version, &linted, suffices).await?;
     outcome.lint = linted.describe();
@@ -170,6 +182,7 @@ async fn store(
     actor: Actor<'_>,
     credential: &Credential,
     linted: &Lint,
+    made: Made,
 ) -> Result<CredentialVersion, ServiceError> {
     let versions = gateway.registry.credential_versions(&credential.id).await?;
     let number = VersionNo(versions.last().map_or(1, |v| v.version.0 + 1));
@@ -178,7 +191,8 @@ async fn store(
         tracing::info!(credential = %credential.id, version = %same.version,
             "this is the same token as an earlier version");
     }
-    let version = describe(gateway, credential, number, fingerprint, linted);
+    let described = describe(gateway, credential, number, fingerprint, linted);
+    let version = CredentialVersion { made, ..described };
     let aad = credential_aad(credential, number);
     let sealed = gateway.vault.seal(linted.token().expose().as_bytes(), &aad)?;
     gateway.registry.add_credential_version(&version, &sealed).await?;
@@ -190,7 +204,7 @@ async fn store(
 }
 
 /// What is known of a version when it comes in: its form.
-fn describe(
+pub(crate) fn describe(
     gateway: &Gateway,
     credential: &Credential,
     number: VersionNo,
@@ -216,5 +230,6 @@ fn describe(
         added_at: gateway.clock.wall(),
         verified_at: None,
         last_delivery_at: None,
+        made: Made::Added,
     }
 }

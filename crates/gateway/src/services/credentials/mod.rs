@@ -2,16 +2,26 @@
 
 mod activate;
 mod add;
+mod extend;
+mod revoke;
+mod rotate;
 
+pub(crate) use activate::verify_version;
 pub use activate::{Suffices, note, verify};
+pub(crate) use add::describe;
 pub use add::{AddRequest, Given, add, add_if};
+pub use extend::{Extended, extend};
+pub use revoke::{Revoked, revoke};
+pub use rotate::{Rotated, rotate};
 
 use holdfast_model::credential::{Credential, CredentialVersion};
 use holdfast_model::fault::Fault;
 use holdfast_model::id::CredentialId;
+use holdfast_storage::DeliveryCount;
 use serde::Serialize;
 
 use super::ServiceError;
+use crate::renewal::{self, Outlook};
 use crate::state::Gateway;
 
 /// What came of adding or verifying a version.
@@ -53,6 +63,10 @@ pub struct CredentialView {
     pub credential: Credential,
     pub versions: Vec<CredentialVersion>,
     pub destinations: Vec<String>,
+    /// What was delivered with which version.
+    pub deliveries: Vec<DeliveryCount>,
+    /// Whether and when it renews itself.
+    pub renewal: Outlook,
 }
 
 pub async fn list(gateway: &Gateway) -> Result<Vec<CredentialView>, ServiceError> {
@@ -72,8 +86,16 @@ pub async fn show(gateway: &Gateway, id: &CredentialId) -> Result<CredentialView
 }
 
 async fn view(gateway: &Gateway, credential: Credential) -> Result<CredentialView, ServiceError> {
-    let versions = gateway.registry.credential_versions(&credential.id).await?;
+    let mut versions = gateway.registry.credential_versions(&credential.id).await?;
+    gateway.renewals.flush(gateway).await?;
+    let deliveries = gateway.registry.delivery_counts(&credential.id).await?;
+    for version in &mut versions {
+        let of = |count: &&DeliveryCount| count.signed_with.version == version.version;
+        let counted = deliveries.iter().find(of).map(|count| count.last_at);
+        version.last_delivery_at = version.last_delivery_at.max(counted);
+    }
+    let renewal = renewal::outlook(gateway, &credential.id).await?;
     let using = gateway.snapshot().destinations_using(&credential.id);
     let destinations = using.iter().map(|d| d.id.to_string()).collect();
-    Ok(CredentialView { credential, versions, destinations })
+    Ok(CredentialView { credential, versions, destinations, deliveries, renewal })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use holdfast_model::credential::{
-    Credential, CredentialKind, CredentialVersion, Expiry, Origin, Verification, VersionState,
+    Credential, CredentialKind, CredentialVersion, Expiry, Made, Origin, Verification, VersionState,
 };
 use holdfast_model::id::VersionNo;
 use holdfast_model::platform::PlatformId;
@@ -113,6 +113,7 @@ pub async fn describing_changes_everything_but_the_state(factory: &dyn RegistryF
         decoded_app_id: None,
         scopes: Vec::new(),
         last_delivery_at: None,
+        made: Made::Rotated,
         ..version("shop", 1)
     };
     registry.describe_version(&learned).await.unwrap();

@@ -26,6 +26,7 @@ async fn lease(registry: &dyn Registry, now: UnixMillis) -> Option<RenewalLease>
 fn record(outcome: &str) -> RenewalRecord {
     RenewalRecord {
         credential: credential_id("shop"),
+        version: Some(VersionNo(2)),
         tried_at: AT,
         renewed_at: Some(AT),
         failures: 0,

@@ -81,6 +81,7 @@ pub(super) fn version(credential: &str, number: u32) -> CredentialVersion {
         added_at: AT,
         verified_at: Some(AT.plus_millis(1)),
         last_delivery_at: Some(AT.plus_millis(2)),
+        made: holdfast_model::credential::Made::Renewed { parent: Some(VersionNo(3)) },
     }
 }
 
