@@ -2,6 +2,7 @@
 
 mod check;
 mod generate;
+mod site;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ const COMMANDS: &[Command] = &[
         about: "write the generated documents (--check: are they fresh?)",
         run: generate::run,
     },
+    Command { name: "site", about: "write the fault catalog as a website to DIR", run: site::run },
 ];
 
 /// Exit code for a command line that makes no sense, as in most command-line programs.

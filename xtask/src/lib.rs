@@ -5,5 +5,6 @@
 //! tests and as `cargo xtask check`. [`commands`] has one file per command.
 
 pub mod commands;
+pub mod pages;
 pub mod rules;
 pub mod workspace;

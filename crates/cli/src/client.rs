@@ -17,6 +17,9 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 /// Far beyond what any disk here takes.
 const LONGEST_BACKUP: Duration = Duration::from_secs(24 * 3_600);
 
+/// An erasure reads everything that is kept and rewrites some of it.
+const LONGEST_ERASURE: Duration = Duration::from_secs(3_600);
+
 /// A gateway, and how to reach it.
 pub struct Client {
     http: reqwest::Client,
@@ -85,6 +88,13 @@ impl Client {
         Ok(EventsAnswer { status: status.as_u16(), retry_after_s, body: body.to_vec() })
     }
 
+    /// Has the gateway erase what it keeps of a person.
+    pub async fn erase(&self, person: &Value) -> anyhow::Result<Value> {
+        let request = self.http.post(format!("{}/v1/erasures", self.base_url));
+        let request = request.timeout(LONGEST_ERASURE).header("content-type", "application/json");
+        self.answer(request.body(serde_json::to_vec(person)?)).await
+    }
+
     /// Has the gateway take a backup, and answers as soon as that begins to arrive.
     pub async fn backup(&self) -> anyhow::Result<reqwest::Response> {
         let request = self.http.post(format!("{}/v1/backup", self.base_url));
@@ -116,13 +126,19 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<T> {
-        let mut request =
-            self.authorized(self.http.request(method, format!("{}{path}", self.base_url)));
+        let mut request = self.http.request(method, format!("{}{path}", self.base_url));
         if let Some(body) = body {
             request =
                 request.header("content-type", "application/json").body(serde_json::to_vec(body)?);
         }
-        let answer = request.send().await.map_err(|e| self.unreachable(e))?;
+        self.answer(request).await
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> anyhow::Result<T> {
+        let answer = self.authorized(request).send().await.map_err(|e| self.unreachable(e))?;
         let status = answer.status();
         let bytes = answer.bytes().await.context("failed to read the gateway's answer")?;
         if !status.is_success() {

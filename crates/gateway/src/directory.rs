@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use holdfast_model::access::AccessKey;
+use holdfast_model::access::{AccessKey, Role};
 use holdfast_model::credential::{App, Credential, CredentialVersion, VersionState};
 use holdfast_model::destination::Destination;
-use holdfast_model::id::{AppId, AssetId, CredentialId, DestinationId, LaneId};
+use holdfast_model::id::{AppId, AssetId, CredentialId, DestinationId, KeyId, LaneId};
 use holdfast_model::platform::PlatformId;
 use holdfast_storage::{Registry, StorageError};
 use sha2::{Digest, Sha256};
@@ -49,6 +49,11 @@ impl Snapshot {
         let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         let (stored, key) = self.keys.get_key_value(&hash)?;
         bool::from(stored.ct_eq(&hash)).then_some(key)
+    }
+
+    /// The role of an unrevoked key, by its name.
+    pub fn role_of(&self, key: &KeyId) -> Option<Role> {
+        self.keys.values().find(|known| known.id == *key).map(|known| known.role)
     }
 
     /// The app behind a credential, if it is one of ours.

@@ -5,6 +5,7 @@
 //! * `lanes`: one task per destination that executes what the lane state machine commands.
 //! * `services`: what operators do (credentials, destinations, holds, keys, dead letters), the
 //!   same for HTTP, the CLI and whatever comes later.
+//! * `inbound`: what platforms push to us, verified, kept and followed up.
 //! * `watcher` looks after credentials that nobody uses just now, `renewal` gets them their next
 //!   tokens, `alerts` tells people, `doctor` says what is wrong with a token.
 //! * `offline`: what is done to a data directory that no gateway has open.
@@ -21,6 +22,7 @@ pub mod doctor;
 mod egress;
 mod hold_book;
 mod http;
+mod inbound;
 mod ingest;
 mod lanes;
 mod master_key;

@@ -1,6 +1,9 @@
 //! The one place of the gateway where random numbers are drawn.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use holdfast_model::id::{BatchId, HoldId, ItemId};
+use holdfast_model::secret::Secret;
 use holdfast_model::time::UnixMillis;
 
 use std::cell::RefCell;
@@ -51,4 +54,9 @@ pub fn hold_id(at: UnixMillis) -> HoldId {
 
 pub fn seed() -> u64 {
     u64::from_le_bytes(bytes())
+}
+
+/// 256 random bits as a text that fits into a URL: what sessions and sign-ins are known by.
+pub fn text() -> Secret {
+    Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes::<32>()))
 }

@@ -22,6 +22,7 @@ use crate::directory::Directory;
 use crate::egress::Egress;
 use crate::hold_book::HoldBook;
 use crate::http;
+use crate::inbound::{self, Inbound, WebhooksError};
 use crate::ingest::routing;
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
@@ -55,6 +56,8 @@ pub enum StartError {
     Listen { address: String, cause: std::io::Error },
     #[error(transparent)]
     Alerts(#[from] AlertsError),
+    #[error(transparent)]
+    Webhooks(#[from] WebhooksError),
     #[error("failed to prepare outgoing requests: {0}")]
     Egress(String),
 }
@@ -76,6 +79,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let dir = settings.storage.data_dir.clone();
     let clock = Clock::default();
     let channels = Channels::open(&settings.alerts)?;
+    let inbound = Inbound::open(&settings.webhooks)?;
     let Stores { lock, vault, registry, outbox, backups } = Stores::open(&settings, &clock).await?;
 
     let timeout = Duration::from_millis(settings.delivery.request_timeout_ms);
@@ -96,6 +100,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         channels,
         alert_due: Notify::new(),
         watch_due: Notify::new(),
+        inbound,
     });
     gateway.reload_directory().await?;
     gateway.holds.reload(&*gateway.registry).await?;
@@ -115,13 +120,14 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let alerts = tokio::spawn(alerts::run(gateway.clone(), stop.clone()));
     let watcher = tokio::spawn(watcher::run(gateway.clone(), stop.clone()));
     let renewal = tokio::spawn(renewal::run(gateway.clone(), stop.clone()));
+    let inbound = tokio::spawn(inbound::run(gateway.clone(), stop.clone()));
     let retention = tokio::spawn(retain(gateway.clone(), outbox.clone(), stop.clone()));
     Ok(Running {
         gateway,
         addr,
         admin_socket,
         stop,
-        servers: vec![public, admin, alerts, watcher, renewal, retention],
+        servers: vec![public, admin, alerts, watcher, renewal, inbound, retention],
         outbox,
         _lock: lock,
     })
@@ -173,6 +179,7 @@ async fn listen_http(
             // Answers are small and complete: waiting to fill a packet only adds latency.
             let _ = stream.set_nodelay(true);
         });
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
         if let Err(error) = served.await {
             tracing::error!(%error, "the HTTP listener failed");
@@ -215,6 +222,12 @@ async fn retain(gateway: Arc<Gateway>, outbox: Arc<EmbeddedOutbox>, stop: Cancel
         let dead = now.plus_millis(-DAY_MS * i64::from(storage.dead_letter_days));
         if let Err(error) = outbox.purge(delivered, dead).await {
             tracing::error!(%error, "failed to erase records past their retention");
+        }
+        if let Err(error) = inbound::purge(&gateway).await {
+            tracing::error!(%error, "failed to forget what platforms sent long ago");
+        }
+        if let Err(error) = gateway.registry.purge_tickets(now).await {
+            tracing::error!(%error, "failed to forget sessions and sign-ins that are over");
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::directory::{Directory, Snapshot};
 use crate::egress::Egress;
 use crate::hold_book::HoldBook;
+use crate::inbound::Inbound;
 use crate::lanes::Lanes;
 use crate::metrics::Metrics;
 use crate::renewal::Renewals;
@@ -39,6 +40,7 @@ pub struct Gateway {
     pub(crate) alert_due: Notify,
     /// There may be a credential to look at.
     pub(crate) watch_due: Notify,
+    pub(crate) inbound: Inbound,
 }
 
 impl Gateway {
@@ -62,6 +64,7 @@ impl Gateway {
         self.alert_due.notify_one();
         self.watch_due.notify_one();
         self.renewals.due.notify_one();
+        self.inbound.due.notify_one();
     }
 
     /// After a change in the registry: what the hot paths look at is read anew.

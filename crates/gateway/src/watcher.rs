@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_model::credential::VersionState;
-use holdfast_model::fault::FaultAction;
+use holdfast_model::fault::{Fault, FaultAction};
 use holdfast_model::hold::Confirmation;
 use holdfast_model::id::CredentialId;
 use holdfast_model::time::{HOUR_S, UnixMillis};
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lanes::confirm;
 use crate::services::credentials::{self, Suffices, VersionOutcome};
-use crate::services::{Actor, ServiceError, holds};
+use crate::services::{Actor, ServiceError, holds, standby};
 use crate::state::Gateway;
 
 /// How often it is looked whether somebody is due.
@@ -29,6 +29,9 @@ const PERIOD_MS: i64 = 24 * HOUR_S * 1_000;
 
 /// Credentials are not looked at all in the same minute.
 const JITTER_MS: u64 = 2 * 3_600_000;
+
+/// After a candidate was added it is first looked at again, and the wait doubles.
+const FIRST_WAIT_MS: i64 = 5 * 60_000;
 
 /// As long as something is undecided.
 const UNDECIDED_MS: i64 = HOUR_S * 1_000;
@@ -84,12 +87,27 @@ async fn is_due(
     let candidate = versions.iter().rev().find(|v| v.state == VersionState::Candidate);
     let newest = candidate.or(snapshot.active.get(id));
     let Some(newest) = newest else { return Ok(false) };
-    let is_held = using.iter().any(|one| one.credential == *id && gateway.is_held(one));
+    let is_held = using.iter().any(|one| gateway.is_held(&standby::as_used_by(one, id)));
     let is_undecided = candidate.is_some() || is_held;
-    let period = if is_undecided { UNDECIDED_MS } else { PERIOD_MS - jitter_ms(id) };
     let proved = newest.verified_at.filter(|_| !is_undecided).unwrap_or(newest.added_at);
     let last = looked.get(id).copied().unwrap_or(proved).max(proved);
+    let period = match candidate {
+        Some(candidate) => patience_ms(last.0 - candidate.added_at.0),
+        None if is_held => UNDECIDED_MS,
+        None => PERIOD_MS - jitter_ms(id),
+    };
     Ok(now.0 - last.0 >= period)
+}
+
+/// How long after a look at this age a candidate is looked at again. A young token is mostly accepted
+/// within the hour and by experience within a day (`spec/snap-conversions.md §11`), so that it is
+/// asked soon at first, then hourly; one that was not accepted in two days rests longer and longer.
+fn patience_ms(age_ms: i64) -> i64 {
+    const TWO_DAYS_MS: i64 = 48 * UNDECIDED_MS;
+    if age_ms < TWO_DAYS_MS {
+        return age_ms.clamp(FIRST_WAIT_MS, UNDECIDED_MS);
+    }
+    (age_ms / 8).min(PERIOD_MS)
 }
 
 /// The same for the same name.
@@ -99,20 +117,44 @@ fn jitter_ms(id: &CredentialId) -> i64 {
 }
 
 /// Probes it. A proof lifts what it ends, as when an operator asks for it.
-async fn look(gateway: &Arc<Gateway>, id: &CredentialId) -> Result<(), ServiceError> {
+///
+/// Standby credentials are held like those in use: a hold on one stops nothing yet, but somebody
+/// hears of it before it is needed, and it does not take over.
+pub(crate) async fn look(
+    gateway: &Arc<Gateway>,
+    id: &CredentialId,
+) -> Result<Looked, ServiceError> {
     let outcome = credentials::verify(gateway, Actor::HOLDFAST, id, Suffices::Proof).await?;
+    let is_silence = |probe: &credentials::ProbeView| probe.answer == "silent";
+    let has_answered = outcome.probes.is_empty() || !outcome.probes.iter().all(is_silence);
     let is_active = outcome.version.state == VersionState::Active;
-    let Some(fault) = outcome.fault.clone().filter(|_| is_active) else { return Ok(()) };
-    if fault.action != FaultAction::Hold {
-        return Ok(());
+    if let Some(fault) = outcome.fault.clone().filter(|_| is_active)
+        && fault.action == FaultAction::Hold
+    {
+        hold_where_refused(gateway, id, &outcome, &fault).await?;
     }
+    Ok(Looked { has_answered })
+}
+
+/// What came of looking at a credential.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Looked {
+    /// False if the platform was silent whatever it was asked.
+    pub has_answered: bool,
+}
+
+async fn hold_where_refused(
+    gateway: &Gateway,
+    id: &CredentialId,
+    outcome: &VersionOutcome,
+    fault: &Fault,
+) -> Result<(), ServiceError> {
     for destination in gateway.snapshot().destinations_using(id) {
-        let is_refused = destination.credential == *id
-            && refuses(&outcome, destination.id.as_str())
-            && !gateway.is_held(&destination);
+        let used = standby::as_used_by(&destination, id);
+        let is_refused = refuses(outcome, destination.id.as_str()) && !gateway.is_held(&used);
         // One refusal may be a slip of the platform's.
-        if is_refused && confirm(gateway, &destination, &fault).await == ProbeAnswer::Refuted {
-            holds::open_for(gateway, &destination, fault.clone(), Confirmation::Confirmed).await?;
+        if is_refused && confirm(gateway, &used, fault).await == ProbeAnswer::Refuted {
+            holds::open_for(gateway, &used, fault.clone(), Confirmation::Confirmed).await?;
         }
     }
     Ok(())
@@ -121,4 +163,34 @@ async fn look(gateway: &Arc<Gateway>, id: &CredentialId) -> Result<(), ServiceEr
 fn refuses(outcome: &VersionOutcome, destination: &str) -> bool {
     let here = || outcome.probes.iter().filter(|probe| probe.destination == destination);
     here().any(|probe| probe.answer == "refuted") && !here().any(|probe| probe.proves_use())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_grows_from_minutes_to_a_day() {
+        const MINUTE: i64 = 60_000;
+        for (age, wait) in [
+            (0, 5 * MINUTE),
+            (10 * MINUTE, 10 * MINUTE),
+            (45 * MINUTE, 45 * MINUTE),
+            (5 * 60 * MINUTE, 60 * MINUTE),
+            (48 * 60 * MINUTE, 6 * 60 * MINUTE),
+            (30 * 24 * 60 * MINUTE, 24 * 60 * MINUTE),
+        ] {
+            assert_eq!(patience_ms(age), wait, "{age}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_never_accepted_is_asked_about_a_bounded_number_of_times() {
+        let (mut age, mut looks) = (0, 0);
+        while age < 7 * PERIOD_MS {
+            age += patience_ms(age);
+            looks += 1;
+        }
+        assert!((48..80).contains(&looks), "{looks}");
+    }
 }

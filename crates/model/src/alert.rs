@@ -33,6 +33,8 @@ pub enum Transition {
     },
     /// Renewals came so fast that they were stopped for a while.
     RenewalStorm,
+    /// The platform does not name scopes any more that the credential had. Nothing is held for it.
+    ScopesLost,
     /// Nothing; somebody tries whether alerts arrive.
     Test,
 }
@@ -65,6 +67,7 @@ impl Transition {
         match self {
             Self::Expiring { .. }
             | Self::DataAccessEnding { .. }
+            | Self::ScopesLost
             | Self::RenewalFailing { .. }
             | Self::RenewalStorm => Some("credential"),
             Self::Test => None,
@@ -82,6 +85,7 @@ impl Transition {
             Self::DataAccessEnding { days } => format!("data_access_{days}d"),
             Self::RenewalFailing { stage } => format!("renewal_{}", stage.as_str()),
             Self::RenewalStorm => "renewal_storm".to_owned(),
+            Self::ScopesLost => "scopes_lost".to_owned(),
             Self::Test => "test".to_owned(),
         }
     }
@@ -111,6 +115,12 @@ pub struct Alert {
     pub delivered: u64,
     /// Behind this hold.
     pub expired: u64,
+    /// Where the person who granted the credential can grant it anew.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub regrant_url: Option<String>,
+    /// Keys of what happened at the same time and is told here too.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub together_with: Vec<String>,
 }
 
 impl Alert {

@@ -143,6 +143,13 @@ pub struct CredentialVersion {
     pub data_access_expires_at: Expiry,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub scopes: Vec<String>,
+    /// Scopes that it or the version before it had and that the platform names no more. Worth a
+    /// look, never a reason to stop: lists of scopes have drifted while tokens kept working.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub scopes_lost: Vec<String>,
+    /// The platform's id of the person or system user whose token it is, where a probe told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<String>,
     pub added_at: UnixMillis,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub verified_at: Option<UnixMillis>,

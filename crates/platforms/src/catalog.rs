@@ -1,12 +1,18 @@
 //! The fault catalog: data, one row per fault, each with a page.
+//!
+//! A platform has a catalog before this release can deliver to it: what its answers mean is worth
+//! explaining by itself. So nothing here asks for a [`Platform`](crate::Platform).
+
+mod own;
 
 use holdfast_model::fault::{Fault, FaultAction, FaultClass, PlatformCode};
+use holdfast_model::platform::PlatformId;
 use holdfast_model::scope::SelectorKind;
 
-/// All faults of a platform.
+/// All faults of a platform, in families that are read together.
 #[derive(Debug)]
 pub struct Catalog {
-    pub entries: &'static [Entry],
+    pub families: &'static [&'static [Entry]],
 }
 
 /// One fault: what it is called, what it means and what is done about it.
@@ -25,89 +31,49 @@ pub struct Entry {
     pub page: &'static str,
 }
 
-/// Faults of Holdfast's own: causes that lie on this side of the wire.
-pub fn own() -> &'static Catalog {
-    &OWN
+/// What a platform's answers mean.
+pub fn of(platform: PlatformId) -> &'static Catalog {
+    match platform {
+        PlatformId::Meta => &crate::meta::CATALOG,
+        PlatformId::Snap => &crate::snap::CATALOG,
+        PlatformId::Whatsapp => &crate::whatsapp::CATALOG,
+    }
 }
 
-static OWN: Catalog = Catalog { entries: OWN_ENTRIES };
+/// Faults of Holdfast's own: causes that lie on this side of the wire.
+pub fn own() -> &'static Catalog {
+    &own::CATALOG
+}
 
-static OWN_ENTRIES: &[Entry] = &[
-    Entry {
-        name: "holdfast.no_active_credential",
-        class: FaultClass::Credential,
-        action: FaultAction::Hold,
-        selectors: &[SelectorKind::Credential],
-        codes: &[],
-        summary: "The destination's credential has no active token.",
-        remedy: "Add one: `holdfast credential add`, or look at the candidate with `holdfast credential show`.",
-        page: include_str!("../faults/holdfast/no_active_credential.md"),
-    },
-    Entry {
-        name: "holdfast.sealed_unreadable",
-        class: FaultClass::Credential,
-        action: FaultAction::Hold,
-        selectors: &[SelectorKind::Credential],
-        codes: &[],
-        summary: "The stored token cannot be decrypted.",
-        remedy: "Add the token again: `holdfast credential add`. If several are unreadable, check the master key and the disk.",
-        page: include_str!("../faults/holdfast/sealed_unreadable.md"),
-    },
-    Entry {
-        name: "holdfast.operator_pause",
-        class: FaultClass::Configuration,
-        action: FaultAction::Hold,
-        selectors: &[SelectorKind::Platform, SelectorKind::Credential, SelectorKind::Asset],
-        codes: &[],
-        summary: "An operator has paused the destination.",
-        remedy: "Lift it when the reason is gone: `holdfast hold lift`.",
-        page: include_str!("../faults/holdfast/operator_pause.md"),
-    },
-    Entry {
-        name: "holdfast.configuration_suspected",
-        class: FaultClass::Configuration,
-        action: FaultAction::Hold,
-        selectors: &[SelectorKind::Credential, SelectorKind::Asset],
-        codes: &[],
-        summary: "Events that look right are all refused alike, so it is not the events.",
-        remedy: "Read the platform's words at the hold, correct the configuration, then lift the hold.",
-        page: include_str!("../faults/holdfast/configuration_suspected.md"),
-    },
-    Entry {
-        name: "holdfast.interrupted_attempt",
-        class: FaultClass::Transient,
-        action: FaultAction::Note,
-        selectors: &[],
-        codes: &[],
-        summary: "The item was being sent when its answer was lost, and the platform would count it twice if it were sent again.",
-        remedy: "Look on the platform whether it arrived. The destination's `ambiguous` setting decides what is done with such items.",
-        page: include_str!("../faults/holdfast/interrupted_attempt.md"),
-    },
-    Entry {
-        name: "holdfast.request_not_made",
-        class: FaultClass::Transient,
-        action: FaultAction::Retry,
-        selectors: &[],
-        codes: &[],
-        summary: "A request could not be made because storage did not answer in time.",
-        remedy: "Nothing, if it passes. If it stays, look at the gateway's log and at the disk.",
-        page: include_str!("../faults/holdfast/request_not_made.md"),
-    },
-    Entry {
-        name: "holdfast.unexplained_answer",
-        class: FaultClass::Unknown,
-        action: FaultAction::RetryThenHold,
-        selectors: &[SelectorKind::Credential, SelectorKind::Asset],
-        codes: &[],
-        summary: "The platform left items unprocessed and did not say why.",
-        remedy: "Nothing, if it passes. If the lane is held for it, ask the platform's support with the trace id.",
-        page: include_str!("../faults/holdfast/unexplained_answer.md"),
-    },
-];
+/// The name under which [`named`] finds the catalog of our own faults.
+pub const OWN_NAME: &str = "holdfast";
+
+/// The catalog that a person names: a platform's, or `holdfast`.
+pub fn named(name: &str) -> Option<&'static Catalog> {
+    match name {
+        OWN_NAME => Some(own()),
+        name => name.parse().ok().map(of),
+    }
+}
+
+/// Every catalog under the name that its faults begin with.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static Catalog)> {
+    let platforms = PlatformId::ALL.into_iter().map(|id| (id.as_str(), of(id)));
+    platforms.chain([(OWN_NAME, own())])
+}
+
+/// The row of a full fault name, whoever's it is.
+pub fn entry(name: &str) -> Option<&'static Entry> {
+    named(name.split_once('.')?.0)?.by_name(name)
+}
 
 impl Catalog {
+    pub fn entries(&self) -> impl Iterator<Item = &'static Entry> + use<> {
+        self.families.iter().flat_map(|family| family.iter())
+    }
+
     pub fn by_name(&self, name: &str) -> Option<&'static Entry> {
-        self.entries.iter().find(|entry| entry.name == name)
+        self.entries().find(|entry| entry.name == name)
     }
 
     /// A row that must be there: for the names that a platform's own code writes, each of which a
@@ -118,13 +84,25 @@ impl Catalog {
 
     /// Entries for a code. With a subcode, an exact match comes before the code's general rows.
     pub fn by_code(&self, code: PlatformCode) -> Vec<&'static Entry> {
-        let exact: Vec<_> =
-            self.entries.iter().filter(|entry| entry.codes.contains(&code)).collect();
+        let with = |code| self.entries().filter(move |entry| entry.codes.contains(&code));
+        let exact: Vec<_> = with(code).collect();
         if !exact.is_empty() {
             return exact;
         }
-        let general = PlatformCode { code: code.code, subcode: None };
-        self.entries.iter().filter(|entry| entry.codes.contains(&general)).collect()
+        with(PlatformCode { code: code.code, subcode: None }).collect()
+    }
+
+    /// What a person may mean: a fault's name, with or without the platform's before it, a code,
+    /// or code and subcode. `None` where it can be none of these.
+    pub fn find(&self, wanted: &str) -> Option<Vec<&'static Entry>> {
+        let is_meant = |entry: &&Entry| {
+            entry.name == wanted
+                || entry.name.split_once('.').is_some_and(|(_, short)| short == wanted)
+        };
+        if let Some(entry) = self.entries().find(is_meant) {
+            return Some(vec![entry]);
+        }
+        wanted.parse().ok().map(|code| self.by_code(code))
     }
 }
 
@@ -144,3 +122,49 @@ impl Entry {
         }
     }
 }
+
+pub(crate) const fn code(code: i64) -> PlatformCode {
+    PlatformCode { code, subcode: None }
+}
+
+pub(crate) const fn sub(code: i64, subcode: i64) -> PlatformCode {
+    PlatformCode { code, subcode: Some(subcode) }
+}
+
+/// These codes and after them as many consecutive ones as fit, from `first` on.
+pub(crate) const fn with_range<const N: usize>(
+    single: &[PlatformCode],
+    first: i64,
+) -> [PlatformCode; N] {
+    let mut codes = [code(first); N];
+    let mut at = 0;
+    while at < N {
+        codes[at] =
+            if at < single.len() { single[at] } else { code(first + (at - single.len()) as i64) };
+        at += 1;
+    }
+    codes
+}
+
+/// One row: platform and name, class, action, selectors, codes, summary, remedy. The page is the
+/// file of that name.
+macro_rules! row {
+    (
+        $platform:literal, $name:literal, $class:ident, $action:ident,
+        [$($selector:ident),*], $codes:expr, $summary:literal, $remedy:literal
+    ) => {
+        Entry {
+            name: concat!($platform, ".", $name),
+            class: holdfast_model::fault::FaultClass::$class,
+            action: holdfast_model::fault::FaultAction::$action,
+            selectors: &[$(holdfast_model::scope::SelectorKind::$selector),*],
+            codes: $codes,
+            summary: $summary,
+            remedy: $remedy,
+            page: include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"), "/faults/", $platform, "/", $name, ".md"
+            )),
+        }
+    };
+}
+pub(crate) use row;

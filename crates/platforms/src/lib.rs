@@ -11,6 +11,8 @@ pub mod mapping;
 pub mod meta;
 mod seam;
 pub mod snap;
+pub mod subject;
+pub mod whatsapp;
 
 pub use seam::*;
 

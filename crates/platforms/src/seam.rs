@@ -11,7 +11,8 @@ use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
 use serde_json::{Map, Value};
 
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
+use crate::subject::{IdentifierKind, Subject, Traces};
 
 pub trait Platform: Send + Sync {
     fn id(&self) -> PlatformId;
@@ -79,7 +80,26 @@ pub trait Platform: Send + Sync {
 
     fn read_probe(&self, kind: ProbeKind, response: &HttpResponse) -> ProbeReading;
 
-    fn catalog(&self) -> &'static Catalog;
+    /// Adds what an identifier of a person may be in fragments of this platform: every value that
+    /// admission could have made of it, whatever the settings were. `text` is trimmed; of
+    /// `calling_codes` each may have been put before a phone number, or none. Nothing is added for
+    /// what is no such identifier, or has no place here.
+    fn traces(
+        &self,
+        kind: IdentifierKind,
+        text: &str,
+        calling_codes: &[Option<&'static str>],
+        out: &mut Traces,
+    );
+
+    /// Whether a fragment is about this person.
+    fn concerns(&self, fragment: &[u8], subject: &Subject) -> bool {
+        subject.is_in(self.id(), fragment)
+    }
+
+    fn catalog(&self) -> &'static Catalog {
+        catalog::of(self.id())
+    }
 }
 
 /// What admission needs to know besides the event.
@@ -309,9 +329,12 @@ pub enum ProbeAnswer {
 pub struct Learned {
     pub kind: Option<CredentialKind>,
     pub app_id: Option<String>,
-    /// Whose it is, as the platform numbers people and system users.
-    pub user_id: Option<String>,
     pub expires_at: Expiry,
     pub data_access_expires_at: Expiry,
     pub scopes: Vec<String>,
+    /// The platform's id of the person or system user whose token it is.
+    pub subject: Option<String>,
+    /// What a list held, where one was asked for: ids of numbers or apps, names of what an app is
+    /// subscribed to.
+    pub listed: Option<Vec<String>>,
 }

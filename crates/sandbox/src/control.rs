@@ -48,6 +48,12 @@ impl IntoResponse for Refused {
     }
 }
 
+impl Refused {
+    pub fn one(key: &'static str, what: impl Into<String>) -> Self {
+        Self(vec![KeyError::new(key, what.into())])
+    }
+}
+
 impl From<Vec<EntryError>> for Refused {
     fn from(found: Vec<EntryError>) -> Self {
         Self(found.into_iter().map(|error| KeyError::new(error.key, error.what)).collect())

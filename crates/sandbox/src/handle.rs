@@ -6,7 +6,10 @@ use serde_json::Value;
 
 use crate::entry::EntryError;
 use crate::inspect::{RequestRecord, State};
-use crate::meta::{NewApp, NewAsset, NewToken, TokenKind, TokenState};
+use crate::meta::{
+    NewApp, NewAsset, NewPush, NewSignedRequest, NewToken, TokenKind, TokenState, pushes,
+};
+use crate::push::Pushed;
 use crate::timeline::{Change, PlannedStep, Proof, Step};
 use crate::world::{Strictness, World};
 
@@ -32,6 +35,11 @@ impl SandboxHandle {
     /// Adds an app and returns its secret.
     pub fn add_app(&self, id: u64, proof: Proof) -> String {
         self.world().meta.add_app(NewApp { id, proof, ..NewApp::default() })
+    }
+
+    /// Adds an app as it is described, or replaces the one of that id; returns its secret.
+    pub fn replace_app(&self, app: NewApp) -> String {
+        self.world().meta.add_app(app)
     }
 
     pub fn require_proof(&self, app: u64, proof: Proof) {
@@ -101,6 +109,18 @@ impl SandboxHandle {
     /// Removes a step.
     pub fn behave(&self, step: u64) -> bool {
         self.world().schedule.remove(step)
+    }
+
+    /// Sends a signed webhook, as Meta does.
+    pub async fn push(&self, wanted: &NewPush) -> Result<Pushed, String> {
+        let push = pushes::webhook(&self.world(), wanted).ok_or("there is no such app")?;
+        push.send().await.map_err(|error| error.to_string())
+    }
+
+    /// Sends a signed request, as Meta does when a person removes an app or wants to be forgotten.
+    pub async fn signed_request(&self, wanted: &NewSignedRequest) -> Result<Pushed, String> {
+        let push = pushes::signed_request(&self.world(), wanted).ok_or("there is no such app")?;
+        push.send().await.map_err(|error| error.to_string())
     }
 
     pub fn timeline(&self) -> Vec<PlannedStep> {

@@ -11,8 +11,10 @@
 //!   how many events it has, for measuring.
 //! * `inspect`: what was received, kept for whoever wants to look.
 //! * `scenario`: a world and a timeline in a file. `control`: the same over HTTP, `/_sandbox/…`.
+//! * `push`: what it sends by itself, to this machine alone.
 //! * `entry`, `damage`: what the entries of every platform have in common, and what happens to
 //!   tokens on their way.
+//! * `page`: what a person with a browser is shown.
 //! * `clock`, `random`: time that can be moved, and seeded randomness.
 //!
 //! Of one platform:
@@ -27,6 +29,8 @@ mod exchange;
 mod handle;
 mod inspect;
 mod meta;
+mod page;
+mod push;
 mod random;
 mod scenario;
 mod server;
@@ -40,8 +44,10 @@ pub use entry::EntryError;
 pub use handle::SandboxHandle;
 pub use inspect::{AssetCounts, ProofSeen, RequestRecord, State, TokenPlace, TokenSeen};
 pub use meta::{
-    AssetKind, NewApp, NewAsset, NewCode, NewToken, OLDEST_VERSION, TokenKind, TokenState,
+    AssetKind, NewApp, NewAsset, NewCode, NewPush, NewSignedRequest, NewToken, OLDEST_VERSION,
+    TokenKind, TokenState,
 };
+pub use push::{Loopback, Pushed};
 pub use scenario::{
     Furnished, FurnishedSnap, IssuedApp, IssuedToken, KeyError, Scenario, ScenarioError,
 };

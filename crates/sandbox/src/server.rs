@@ -107,7 +107,11 @@ fn router(handle: &SandboxHandle) -> Router {
         let is_snap = snap::is_ours(request.uri().path());
         if is_snap { snap.clone() } else { meta.clone() }.oneshot(request)
     });
-    control::router().merge(snap::control()).with_state(handle.clone()).fallback_service(by_path)
+    control::router()
+        .merge(meta::control())
+        .merge(snap::control())
+        .with_state(handle.clone())
+        .fallback_service(by_path)
 }
 
 fn platform(

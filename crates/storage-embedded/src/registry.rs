@@ -18,6 +18,7 @@ mod credentials;
 mod deliveries;
 mod destinations;
 mod holds;
+mod inbound;
 mod keys;
 mod owner;
 mod refresh_tokens;

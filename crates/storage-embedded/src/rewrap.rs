@@ -25,10 +25,11 @@ pub struct Rewrapped {
 /// Where sealed records are. The registry's come last, and among them the canary that says which
 /// key the directory belongs to.
 const LEDGER: [(&str, &str); 1] = [("data_keys", "wrapped")];
-const REGISTRY: [(&str, &str); 4] = [
+const REGISTRY: [(&str, &str); 5] = [
     ("credential_version", "sealed"),
     ("refresh_token", "sealed"),
     ("app_secret", "sealed"),
+    ("inbound", "sealed"),
     ("setting", "value"),
 ];
 

@@ -90,6 +90,22 @@ impl Snapshot {
     }
 }
 
+/// Moves everything from the write-ahead log into the file and leaves the log empty, without waiting
+/// for readers. False if one of them was in the way.
+pub(crate) fn truncate_journal(connection: &mut Connection) -> Result<bool, StorageError> {
+    let truncate = || -> rusqlite::Result<bool> {
+        connection.busy_timeout(Duration::ZERO)?;
+        let busy = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(!busy?)
+    };
+    truncate().map_err(|cause| StorageError::Io {
+        doing: "empty the database's journal",
+        cause: cause.to_string(),
+    })
+}
+
 /// Creates the file readable by its owner alone; SQLite gives its companions the same mode. An
 /// existing file keeps its mode, which may be an operator's choice.
 fn create_private(path: &Path) -> std::io::Result<()> {

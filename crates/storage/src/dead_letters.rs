@@ -52,6 +52,7 @@ pub struct DeadLetter {
     pub item_id: ItemId,
     pub lane: LaneId,
     pub destination: Option<DestinationId>,
+    /// Empty if it was erased.
     pub event_id: String,
     pub state: LedgerState,
     /// Of an expired item: its summary names the hold, its remedy is the reason's hint.
@@ -68,6 +69,8 @@ pub struct DeadLetter {
     pub replaced_by: Option<ItemId>,
     /// The letter that this item is a correction of.
     pub origin: Option<ItemId>,
+    /// When its content was erased. It cannot be put back, sent again or replaced any more.
+    pub erased_at: Option<UnixMillis>,
     pub fragment: Option<Vec<u8>>,
 }
 
@@ -99,6 +102,8 @@ pub struct PutBack {
     pub too_old: Vec<ItemId>,
     /// Their lanes or the disk have no room for them now.
     pub no_room: Vec<ItemId>,
+    /// Their content was erased.
+    pub erased: Vec<ItemId>,
 }
 
 impl fmt::Display for LetterCursor {

@@ -6,9 +6,11 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod dead_letters;
+mod erasure;
 mod outbox;
 mod registry;
 
 pub use dead_letters::*;
+pub use erasure::*;
 pub use outbox::*;
 pub use registry::*;

@@ -9,7 +9,7 @@ use holdfast_model::ledger::{LedgerCounts, LedgerState};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
-use crate::{DeadLetter, DeadLetterFilter, DeadLetterPage, LetterCount, PutBack};
+use crate::{DeadLetter, DeadLetterFilter, DeadLetterPage, Erased, Erasure, LetterCount, PutBack};
 
 /// Every call may be given up while it is under way: what was begun is then finished or undone, and
 /// items that were handed out but not taken come back.
@@ -43,8 +43,11 @@ pub trait Outbox: Send + Sync + 'static {
     /// every lease says so ([`ItemMeta::intent_recorded`]) until the item leaves the queue or the
     /// intent is withdrawn. Items of which it is known already cost nothing.
     ///
+    /// Answers with those of them that are being erased: they must not be sent, and nothing was
+    /// recorded of any.
+    ///
     /// [`ItemMeta::intent_recorded`]: holdfast_model::item::ItemMeta::intent_recorded
-    async fn record_intent(&self, lane: LaneId, items: &[Seq]) -> Result<(), StorageError>;
+    async fn record_intent(&self, lane: LaneId, items: &[Seq]) -> Result<Vec<Seq>, StorageError>;
 
     /// Takes the intents of these items back: the platform said for certain that it did nothing
     /// with them, or no request was made. Leases of this process say so at once; it becomes
@@ -125,6 +128,25 @@ pub trait Outbox: Send + Sync + 'static {
 
     /// The letter that this item is a correction of, as long as that is kept.
     async fn origin(&self, item: ItemId) -> Result<Option<ItemId>, StorageError>;
+
+    /// Erases the content of every item that the erasure is about and that was accepted before it
+    /// began.
+    ///
+    /// * What waits leaves the queue as `rejected`, with the erasure's fault.
+    /// * What is in flight is waited for: an item that comes back is rejected like those that wait,
+    ///   one that is refused, expires or becomes unknown does so without its content, and one that
+    ///   arrives is delivered. None of them is handed out or may be sent again from the moment that
+    ///   it is found ([`Outbox::record_intent`] says so). When the patience ends, the answer says
+    ///   how many are out; they are erased all the same when they come back.
+    /// * Letters stay in their states, and say when they were erased. They can be listed and
+    ///   confirmed, but not put back, sent again or replaced.
+    ///
+    /// The bytes are gone from the disk when [`Erased::is_off_disk`] says so, those of items that
+    /// were delivered long ago included. Replays and corrections wait while it looks; lanes do not.
+    ///
+    /// If it fails, or the process ends before the answer, part of it may be done: asked again, it
+    /// does the rest.
+    async fn erase(&self, erasure: Erasure) -> Result<Erased, StorageError>;
 
     /// Flushes what is buffered (acknowledgements, checkpoint) and stops background work.
     async fn close(&self) -> Result<(), StorageError>;

@@ -163,6 +163,23 @@ pub trait Registry: Send + Sync + 'static {
     /// Forgets those that have expired.
     async fn purge_tickets(&self, now: UnixMillis) -> Result<u64, StorageError>;
 
+    /// Keeps what a platform pushed until its consequences are drawn. False, and nothing is
+    /// changed, if the same bytes came before and are still remembered. `Refused` while
+    /// [`MAX_WAITING_INBOUND`] wait.
+    async fn put_inbound(&self, inbound: &Inbound) -> Result<bool, StorageError>;
+    /// What is to be dealt with now, the oldest first.
+    async fn due_inbound(&self, now: UnixMillis, limit: u32) -> Result<Vec<Inbound>, StorageError>;
+    /// It is looked at again at this time.
+    async fn postpone_inbound(
+        &self,
+        sha256: &[u8; 32],
+        until: UnixMillis,
+    ) -> Result<(), StorageError>;
+    /// It is dealt with. Its content is forgotten, its hash is remembered until it is purged.
+    async fn close_inbound(&self, sha256: &[u8; 32], at: UnixMillis) -> Result<(), StorageError>;
+    /// Forgets what was dealt with before this time.
+    async fn purge_inbound(&self, before: UnixMillis) -> Result<u64, StorageError>;
+
     /// Stores a new destination and gives it a lane number that was never used before.
     async fn add_destination(&self, new: NewDestination) -> Result<Destination, StorageError>;
     /// Replaces a destination. Its lane and its platform never change.
@@ -314,6 +331,23 @@ pub struct Ticket {
     pub body: String,
     pub created_at: UnixMillis,
     pub expires_at: UnixMillis,
+}
+
+/// Most pushes that wait: a platform sends what is refused again for days, and such a push is rare.
+pub const MAX_WAITING_INBOUND: u32 = 2_000;
+
+/// Something a platform pushed to us, verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    /// Of the bytes as they came.
+    pub sha256: [u8; 32],
+    /// The app whose secret signed it.
+    pub app: AppId,
+    pub received_at: UnixMillis,
+    /// What it says, sealed by the vault, because it may name people.
+    pub sealed: Vec<u8>,
+    /// How often it was looked at and put off.
+    pub attempts: u32,
 }
 
 #[derive(Debug, Clone)]

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail};
-use holdfast_model::platform::PlatformId;
 use holdfast_platforms::catalog::{self, Entry};
 
 use super::{USAGE, complain, say};
+use crate::pages;
 
 pub(super) fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     let only_check = match args {
@@ -50,31 +50,20 @@ fn documents() -> anyhow::Result<Vec<(&'static str, String)>> {
 fn faults() -> String {
     let mut page = String::from(
         "# Faults\n\nEvery failure has a stable name and a page: `holdfast explain meta 190/463`, or \
-         `GET /v1/faults/meta/190/463`.\n",
+         `GET /v1/faults/meta/190/463`. As a website: `cargo xtask site DIR`.\n\nWhatsApp's codes are explained, \
+         and its tokens diagnosed; sending messages is not in this release.\n",
     );
-    let mut section = |title: &str, entries: &'static [Entry]| {
+    for (title, catalog) in catalog::all() {
         let _ = write!(
             page,
             "\n## {title}\n\n| fault | codes | what Holdfast does | meaning |\n|---|---|---|---|\n"
         );
-        for entry in entries {
-            let codes: Vec<String> = entry.codes.iter().map(ToString::to_string).collect();
-            let action = format!("{:?}", entry.action);
-            let _ = writeln!(
-                page,
-                "| `{}` | {} | {action} | {} |",
-                entry.name,
-                codes.join(", "),
-                entry.summary
-            );
-        }
-    };
-    for id in PlatformId::ALL {
-        if let Some(platform) = holdfast_platforms::platform(id) {
-            section(id.as_str(), platform.catalog().entries);
+        for entry in catalog.entries() {
+            let Entry { name, action, summary, .. } = entry;
+            let codes = pages::codes(entry);
+            let _ = writeln!(page, "| `{name}` | {codes} | {action:?} | {summary} |");
         }
     }
-    section("holdfast", catalog::own().entries);
     page
 }
 

@@ -2,4 +2,5 @@
 
 mod directions;
 mod purity;
+mod site;
 mod texts;

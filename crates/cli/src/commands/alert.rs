@@ -22,7 +22,11 @@ pub enum Alert {
     /// What people were told, the newest first, and what became of it.
     List,
     /// Send an alert about nothing through every channel, and say whether it was taken.
-    Test,
+    Test {
+        /// Write to the person who has to grant this credential anew, and to nobody else.
+        #[arg(long, value_name = "CREDENTIAL")]
+        contact: Option<String>,
+    },
 }
 
 impl Alert {
@@ -37,7 +41,7 @@ impl Alert {
                 alerts.as_array().into_iter().flatten().for_each(|alert| show(alert, output));
                 Ok(())
             }
-            Alert::Test => test(&client, output).await,
+            Alert::Test { contact } => test(&client, contact, output).await,
         }
     }
 }
@@ -65,8 +69,8 @@ fn outcome(channel: &Value) -> String {
     }
 }
 
-async fn test(client: &Client, output: &Output) -> anyhow::Result<()> {
-    let sent: Value = client.post("/v1/alerts/test", &json!({})).await?;
+async fn test(client: &Client, contact: Option<String>, output: &Output) -> anyhow::Result<()> {
+    let sent: Value = client.post("/v1/alerts/test", &json!({ "contact": contact })).await?;
     if sent["channels"].as_array().is_none_or(Vec::is_empty) {
         let expected = "no channel is configured: name one in the section [alerts]";
         return Err(Failure::CheckFailed(expected.to_owned()).into());

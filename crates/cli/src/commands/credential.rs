@@ -214,11 +214,27 @@ fn show(credential: &Value, output: &Output) -> anyhow::Result<()> {
     }
     output.table(&table);
     renewal::outlook(&credential["renewal"], output);
+    for version in credential["versions"].as_array().into_iter().flatten() {
+        lost_scopes(version, output);
+    }
     Ok(())
 }
 
+/// Said of the version in use alone: what the platform names no more. No reason to stop.
+fn lost_scopes(version: &Value, output: &Output) {
+    let lost: Vec<String> =
+        version["scopes_lost"].as_array().into_iter().flatten().map(text).collect();
+    if version["state"] == "active" && !lost.is_empty() {
+        let lost = lost.join(", ");
+        output.hanging(
+            "Warning  ",
+            &format!("the platform does not name these scopes any more: {lost}"),
+        );
+    }
+}
+
 /// `2026-12-24`, `never` or `unknown`.
-fn expiry(value: &Value) -> String {
+pub fn expiry(value: &Value) -> String {
     match (value["kind"].as_str(), value["at"].as_i64()) {
         (Some("at"), Some(at)) => UnixSeconds(at).to_string().chars().take(10).collect(),
         (Some("never"), _) => "never".to_owned(),

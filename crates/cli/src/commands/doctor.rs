@@ -22,7 +22,7 @@ use crate::secret_input;
 /// nobody could tell.
 #[derive(Args)]
 pub struct Doctor {
-    /// `meta` or `snap`.
+    /// `meta`, `snap` or `whatsapp`.
     platform: PlatformId,
     /// A stored credential.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["token_file", "token_env"])]
@@ -39,6 +39,12 @@ pub struct Doctor {
     /// Where it should work, besides where destinations use it: a dataset, a pixel.
     #[arg(long = "asset", value_name = "ID")]
     assets: Vec<AssetId>,
+    /// WhatsApp: the phone number id that it should send from, besides those that destinations use.
+    #[arg(long = "phone-number-id", value_name = "ID")]
+    phone_number_ids: Vec<AssetId>,
+    /// WhatsApp: the id of the Business account that the numbers belong to.
+    #[arg(long, value_name = "ID")]
+    waba: Option<AssetId>,
     /// Ask nobody: only what can be seen in the token and in what is stored.
     #[arg(long)]
     offline: bool,
@@ -69,7 +75,14 @@ impl Doctor {
         }
     }
 
-    async fn report(self, global: &Global) -> anyhow::Result<Value> {
+    async fn report(mut self, global: &Global) -> anyhow::Result<Value> {
+        if self.platform != PlatformId::Whatsapp
+            && (self.waba.is_some() || !self.phone_number_ids.is_empty())
+        {
+            let expected = "--phone-number-id and --waba are for whatsapp; use --asset";
+            return Err(Failure::Usage(expected.to_owned()).into());
+        }
+        self.assets.append(&mut self.phone_number_ids);
         let token = secret_input::read(self.token_file.as_ref(), self.token_env.as_ref())?;
         if token.is_none() && self.credential.is_none() {
             let expected = "name what to look at: --credential NAME, --token-file PATH (`-` for \
@@ -79,6 +92,7 @@ impl Doctor {
         let body = json!({
             "platform": self.platform, "credential": self.credential, "app": self.app,
             "token": token.as_ref().map(|token| token.expose()), "assets": self.assets,
+            "account": self.waba,
             "offline": self.offline, "dry_run": self.dry_run,
             "test_event_code": self.test_event_code, "matrix": self.matrix,
         });
@@ -108,6 +122,7 @@ impl Doctor {
             platform: self.platform,
             subject,
             assets: self.assets,
+            account: self.waba,
             is_offline: self.offline,
             dry_run,
             with_matrix: self.matrix,
@@ -135,6 +150,9 @@ fn show(report: &Value, output: &Output) {
     }
     output.line("");
     output.hanging("Do        ", &text(&report["next_action"]));
+    if let Some(url) = report["regrant_url"].as_str() {
+        output.line(format!("Or grant it anew in a browser: {url}"));
+    }
     waiting(&report["waiting"], output);
 }
 

@@ -1,8 +1,6 @@
 //! `holdfast explain PLATFORM CODE[/SUBCODE]`
 
 use clap::Args;
-use holdfast_model::fault::PlatformCode;
-use holdfast_model::platform::PlatformId;
 use holdfast_platforms::catalog::{self, Entry};
 use serde_json::json;
 
@@ -13,7 +11,8 @@ use crate::output::Output;
 pub struct Explain {
     /// `meta`, `snap`, `whatsapp`, or `holdfast` for our own faults.
     platform: String,
-    /// A code (`190`), code and subcode (`190/463`), or a fault name (`meta.token_expired`).
+    /// A code (`190`), code and subcode (`190/463`), or a fault name (`meta.token_expired`, or
+    /// `token_expired`).
     code: String,
 }
 
@@ -37,29 +36,15 @@ impl Explain {
         Ok(())
     }
 
-    fn find(&self) -> anyhow::Result<Vec<&'static Entry>> {
-        let usage = |e: &dyn std::fmt::Display| Failure::Usage(e.to_string());
-        let catalog = match self.platform.as_str() {
-            "holdfast" => catalog::own(),
-            name => {
-                let id: PlatformId = name.parse().map_err(|e| usage(&e))?;
-                holdfast_platforms::platform(id)
-                    .ok_or_else(|| {
-                        Failure::Usage(format!("this release does not deliver to {id} yet"))
-                    })?
-                    .catalog()
-            }
-        };
-        if let Some(entry) = catalog.by_name(&self.code) {
-            return Ok(vec![entry]);
-        }
-        let code: PlatformCode = self.code.parse().map_err(|_| {
-            usage(&format_args!(
-                "expected a code such as 190, 190/463 or a fault name, found {:?}",
-                self.code
-            ))
+    fn find(&self) -> Result<Vec<&'static Entry>, Failure> {
+        let catalog = catalog::named(&self.platform).ok_or_else(|| {
+            let names = catalog::all().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+            Failure::Usage(format!("expected one of {names}, found {:?}", self.platform))
         })?;
-        Ok(catalog.by_code(code))
+        catalog.find(&self.code).ok_or_else(|| {
+            let wanted = "a code such as 190, 190/463 or a fault name";
+            Failure::Usage(format!("expected {wanted}, found {:?}", self.code))
+        })
     }
 }
 

@@ -102,6 +102,9 @@ pub fn show(hold: &Value, now: i64, output: &Output) {
         output.field("Waiting", &format!("{waiting} {items}; first deadline {first}"));
     }
     output.field("Do", &text(&fault["remedy"]));
+    if let Some(url) = hold["regrant_url"].as_str() {
+        output.field("Grant anew", url);
+    }
     if let Some(lifted) = hold["lifted"].as_object() {
         let at = UnixMillis(lifted["at"].as_i64().unwrap_or_default());
         output.field("Lifted", &format!("{at}: {}", text(&lifted["reason"])));

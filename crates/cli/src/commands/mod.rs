@@ -5,11 +5,13 @@ mod app;
 mod audit;
 mod backup;
 mod check;
+mod connect;
 mod credential;
 mod dead_letter;
 mod demo;
 mod destination;
 mod doctor;
+mod erase;
 mod explain;
 mod hold;
 mod key;
@@ -18,7 +20,9 @@ mod restore;
 mod sandbox;
 mod send;
 mod serve;
+mod sign_in;
 mod status;
+mod system_user;
 mod vault;
 
 pub use send::Format as SendFormat;
@@ -80,6 +84,14 @@ enum Command {
     /// Credentials: tokens go in and never come out.
     #[command(subcommand)]
     Credential(credential::Credential),
+    /// Get tokens from the platforms themselves: a person agrees, or one is derived.
+    #[command(subcommand)]
+    Connect(connect::Connect),
+    /// System users of a business at Meta, and tokens for them.
+    #[command(subcommand)]
+    SystemUser(system_user::SystemUser),
+    /// Print a link that signs a browser in, once.
+    SignIn(sign_in::SignIn),
     /// What is wrong with a token, how sure that is, and what to do.
     Doctor(doctor::Doctor),
     /// Destinations: where items go.
@@ -94,6 +106,8 @@ enum Command {
     /// Dead letters and expired items.
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetter),
+    /// Erase what is kept of one person. It cannot be undone.
+    Erase(erase::Erase),
     /// Take a backup, of a running gateway or of a stopped one.
     Backup(backup::Backup),
     /// Make a data directory from a backup.
@@ -123,10 +137,14 @@ pub fn run(cli: Cli, output: &Output) -> anyhow::Result<()> {
         Command::Send(command) => block_on(command.run(&global, output)),
         Command::App(command) => block_on(command.run(&global, output)),
         Command::Credential(command) => block_on(command.run(&global, output)),
+        Command::Connect(command) => block_on(command.run(&global, output)),
+        Command::SystemUser(command) => block_on(command.run(&global, output)),
+        Command::SignIn(command) => block_on(command.run(&global, output)),
         Command::Doctor(command) => block_on(command.run(&global, output)),
         Command::Destination(command) => block_on(command.run(&global, output)),
         Command::Hold(command) => block_on(command.run(&global, output)),
         Command::DeadLetter(command) => block_on(command.run(&global, output)),
+        Command::Erase(command) => block_on(command.run(&global, output)),
         Command::Backup(command) => block_on(command.run(&global, output)),
         Command::Restore(command) => block_on(command.run(&global, output)),
         Command::Alert(command) => block_on(command.run(&global, output)),

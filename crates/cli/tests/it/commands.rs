@@ -27,7 +27,13 @@ fn exit_codes_and_messages() {
     check(&["explain", "meta", "190/999999"], 0, "meta.token_refused");
     check(&["explain", "meta", "424242"], 5, "not in the catalog");
     check(&["explain", "meta", "nonsense"], 2, "expected a code");
-    check(&["explain", "myspace", "1"], 2, "expected meta, snap or whatsapp");
+    check(&["explain", "myspace", "1"], 2, "expected one of meta, snap, whatsapp, holdfast");
+    check(&["explain", "meta", "token_damaged"], 0, "Is it the wrong kind of token?");
+    check(&["explain", "whatsapp", "131047"], 0, "whatsapp.window_closed");
+    check(&["explain", "whatsapp", "190/463"], 0, "whatsapp.token_expired");
+    check(&["explain", "whatsapp", "200005"], 0, "whatsapp.template_insights");
+    check(&["explain", "holdfast", "operator_pause"], 0, "An operator has paused");
+    check(&["doctor", "meta", "--waba", "1", "--token-env", "X"], 2, "are for whatsapp");
     check(&["status"], 3, "no gateway answers");
     check(&["credential", "add", "x", "--token-env", "SURELY_NOT_SET"], 2, "is not set");
     check(&["credential", "add", "x"], 2, "--token-file");

@@ -4,11 +4,14 @@
 
 mod attempts;
 mod backup;
+mod browser;
 mod commands;
+mod connect;
 mod dead_letters;
 mod death;
 mod demo;
 mod doctor;
+mod erase;
 mod kill;
 mod rig;
 mod rotation;
@@ -16,6 +19,8 @@ mod routing;
 mod sdk;
 mod secrets;
 mod send;
+mod signals;
 mod standby;
+mod swapped;
 mod traffic;
 mod vault;

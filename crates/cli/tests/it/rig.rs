@@ -18,6 +18,7 @@ pub struct Rig {
     pub url: String,
     pub key: String,
     pub token: String,
+    pub app_secret: String,
     dir: TempDir,
 }
 
@@ -33,9 +34,26 @@ impl Rig {
 
     /// With more lines of configuration.
     pub async fn start_with(filter: &str, configuration: &str) -> Self {
+        let mut rig = Self::start_bare("127.0.0.1:0", filter, configuration, |_| Vec::new()).await;
+        let token = rig.token.clone();
+        rig.add_token(&token);
+        rig.holdfast(&["destination", "add", "shop", "--asset", DATASET, "--credential", "shop"]);
+        let created = rig.holdfast(&["--json", "key", "create", "traffic"]);
+        rig.key = created["text"].as_str().unwrap().to_owned();
+        rig
+    }
+
+    /// A running gateway that knows nothing yet, at an address of one's own and with variables that
+    /// follow from where the sandbox is.
+    pub async fn start_bare(
+        listen: &str,
+        filter: &str,
+        configuration: &str,
+        variables: impl FnOnce(&str) -> Vec<(&'static str, String)>,
+    ) -> Self {
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
         let control = sandbox.handle();
-        control.add_app(APP, Proof::Optional);
+        let app_secret = control.add_app(APP, Proof::Optional);
         control.add_asset(DATASET);
         let token = control.issue_token(APP, TokenKind::SystemUser, &[DATASET]);
         let dir = tempfile::tempdir().unwrap();
@@ -46,7 +64,7 @@ impl Rig {
         );
         std::fs::write(&config, format!("{platform}{configuration}")).unwrap();
         let mut gateway = ProcessHarness::new(BINARY)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--listen", listen, "--data-dir"])
             .arg(dir.path().join("data"))
             .arg("--config")
             .arg(&config)
@@ -54,14 +72,11 @@ impl Rig {
             .env("HOLDFAST_DELIVERY_BACKOFF_FIRST_MS", "50")
             .env("HOLDFAST_DELIVERY_BACKOFF_MAX_MS", "1000")
             .ready_when_it_says("holdfast is ready at");
+        for (name, value) in variables(&url) {
+            gateway = gateway.env(name, value);
+        }
         let url = address(&gateway.start().unwrap());
-        let mut rig = Self { sandbox, gateway, url, key: String::new(), token, dir };
-        let token = rig.token.clone();
-        rig.add_token(&token);
-        rig.holdfast(&["destination", "add", "shop", "--asset", DATASET, "--credential", "shop"]);
-        let created = rig.holdfast(&["--json", "key", "create", "traffic"]);
-        rig.key = created["text"].as_str().unwrap().to_owned();
-        rig
+        Self { sandbox, gateway, url, key: String::new(), token, app_secret, dir }
     }
 
     pub fn data_dir(&self) -> std::path::PathBuf {
@@ -86,6 +101,16 @@ impl Rig {
         let output = self
             .command(&[&add[..], &["--token-env", "TEST_TOKEN"]].concat())
             .env("TEST_TOKEN", token)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    pub fn add_app(&self, platform: &str, id: &str, label: &str, secret: &str) {
+        let add = ["app", "add", id, "--platform", platform, "--label", label];
+        let output = self
+            .command(&[&add[..], &["--secret-env", "TEST_SECRET"]].concat())
+            .env("TEST_SECRET", secret)
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

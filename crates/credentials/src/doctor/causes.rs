@@ -138,6 +138,15 @@ pub const OTHER_BUSINESS: Cause = Cause {
              `holdfast credential add {credential} --token-file PATH`.",
 };
 
+pub const NUMBER_NOT_OF_ACCOUNT: Cause = Cause {
+    name: "asset.number_not_of_the_account",
+    says: "The phone number id is none of the account's: the number itself or the account's id may \
+           stand in its place.",
+    settled_by: "WhatsApp Manager, API setup: the phone number id stands below the number.",
+    action: "Use the phone number id, which is not the phone number: App dashboard, WhatsApp, API \
+             setup.",
+};
+
 pub const SCOPE_MISSING: Cause = Cause {
     name: "permission.scope_missing",
     says: "The token was issued without a permission that this needs.",

@@ -6,7 +6,7 @@ use holdfast_model::time::{DAY_S, UnixSeconds, humanize_seconds};
 use holdfast_platforms::{Learned, ProbeAnswer};
 
 use super::Outcome::{Fail, Pass, Skip, Warn};
-use super::{Asked, Evidence, History, Outcome, Question, Step};
+use super::{Asked, Evidence, History, Outcome, Question, Step, meta, push};
 use crate::Severity;
 
 /// A clock that is off by more breaks timed proofs.
@@ -34,11 +34,15 @@ pub fn steps(evidence: &Evidence) -> Vec<Step> {
         steps.push(proof(evidence));
     }
     steps.extend(assets(evidence));
+    if evidence.platform == PlatformId::Whatsapp {
+        steps.push(account(evidence));
+    }
     steps.push(dry_run(evidence));
+    steps.extend(push::steps(evidence));
     steps
 }
 
-fn step(name: &'static str, outcome: Outcome, evidence: impl Into<String>) -> Step {
+pub(super) fn step(name: &'static str, outcome: Outcome, evidence: impl Into<String>) -> Step {
     Step { step: name, outcome, evidence: evidence.into() }
 }
 
@@ -122,7 +126,7 @@ fn debug_token(evidence: &Evidence) -> Step {
     step("debug_token", outcome_of(asked), answer_of(asked))
 }
 
-fn outcome_of(asked: &Asked) -> Outcome {
+pub(super) fn outcome_of(asked: &Asked) -> Outcome {
     match asked.reading.answer {
         ProbeAnswer::Proved => Pass,
         ProbeAnswer::Refuted => Fail,
@@ -131,7 +135,7 @@ fn outcome_of(asked: &Asked) -> Outcome {
     }
 }
 
-fn answer_of(asked: &Asked) -> String {
+pub(super) fn answer_of(asked: &Asked) -> String {
     let answer = match asked.reading.answer {
         ProbeAnswer::Proved => "It works",
         ProbeAnswer::Refuted => "Refused",
@@ -159,7 +163,12 @@ fn kind(evidence: &Evidence) -> Step {
     let kind = learned(evidence, |learned| learned.kind).or(known);
     match kind {
         None | Some(CredentialKind::Unknown) => step("kind", Skip, "Nobody told its kind."),
-        Some(CredentialKind::App) => step("kind", Fail, "An app's token cannot send events."),
+        Some(CredentialKind::App) => step("kind", Fail, "An app's token cannot send anything."),
+        Some(CredentialKind::User) if evidence.platform == PlatformId::Whatsapp => {
+            let said = "A user's token. The one that the App dashboard shows lives for 24 hours; a \
+                        system user's stays.";
+            step("kind", Warn, said)
+        }
         Some(CredentialKind::User) => {
             let said = "A user's token: it dies with their password, their session or their job. \
                         A system user's does not.";
@@ -221,14 +230,23 @@ fn when(what: &str, expiry: Expiry, now: UnixSeconds) -> String {
 fn scopes(evidence: &Evidence) -> Step {
     let scopes = learned(evidence, |l| (!l.scopes.is_empty()).then_some(&l.scopes));
     let Some(scopes) = scopes else { return step("scopes", Skip, "Nobody told its permissions.") };
-    let has = |scope: &str| scopes.iter().any(|s| s == scope);
+    let has = |scope: &&str| scopes.iter().any(|s| s == scope);
     let listed = scopes.join(", ");
-    if has("ads_management") || has("business_management") {
-        return step("scopes", Pass, listed);
+    let needed = meta::needed(evidence.platform);
+    if !needed.iter().any(has) {
+        let said = format!("{listed}. {} is not among them; the asset decides.", needed[0]);
+        return step("scopes", Warn, said);
     }
-    let said = format!("{listed}. ads_management is not among them; the asset decides.");
-    step("scopes", Warn, said)
+    if evidence.platform == PlatformId::Whatsapp && !has(&MANAGEMENT) {
+        let said =
+            format!("{listed}. {MANAGEMENT} is not: enough to send, not to manage templates.");
+        return step("scopes", Warn, said);
+    }
+    step("scopes", Pass, listed)
 }
+
+/// What templates and numbers need, and sending does not.
+const MANAGEMENT: &str = "whatsapp_business_management";
 
 fn proof(evidence: &Evidence) -> Step {
     let asks = |asked: &&Asked| {
@@ -261,6 +279,9 @@ fn assets(evidence: &Evidence) -> Vec<Step> {
         .collect();
     let mut ids: Vec<_> = about.iter().filter_map(|asked| asked.asset.as_ref()).collect();
     ids.dedup();
+    if ids.is_empty() && evidence.is_offline {
+        return vec![step("asset", Skip, "Offline, as asked.")];
+    }
     if ids.is_empty() {
         return vec![step("asset", Skip, "No asset was named, and no destination uses it.")];
     }
@@ -273,8 +294,35 @@ fn assets(evidence: &Evidence) -> Vec<Step> {
     ids.into_iter().filter_map(one).collect()
 }
 
+/// Whether the account that was named has the numbers that the token is for.
+fn account(evidence: &Evidence) -> Step {
+    let Some(asked) = evidence.asked(Question::AccountNumbers) else {
+        let why = if evidence.is_offline { "Offline, as asked." } else { "No account was named." };
+        return step("account", Skip, why);
+    };
+    let account = asked.asset.as_ref().map(ToString::to_string).unwrap_or_default();
+    let Some(listed) = &asked.reading.learned.listed else {
+        // Managing is not sending: what is refused here stops nothing.
+        let outcome = if asked.reading.answer == ProbeAnswer::Silent { Skip } else { Warn };
+        return step("account", outcome, format!("{account}: {}", answer_of(asked)));
+    };
+    let about_number = |asked: &&Asked| asked.question == Question::Asset;
+    let numbers =
+        evidence.asked.iter().filter(about_number).filter_map(|asked| asked.asset.as_ref());
+    let foreign: Vec<String> =
+        numbers.map(ToString::to_string).filter(|number| !listed.contains(number)).collect();
+    if foreign.is_empty() {
+        return step("account", Pass, format!("{account} has {} number(s).", listed.len()));
+    }
+    let said = format!("{account} has {} number(s), not {}.", listed.len(), foreign.join(", "));
+    step("account", Warn, said)
+}
+
 fn dry_run(evidence: &Evidence) -> Step {
     match evidence.asked(Question::DryRun) {
+        None if evidence.platform == PlatformId::Whatsapp => {
+            step("dry run", Skip, "WhatsApp has none: what is sent arrives.")
+        }
         None => step("dry run", Skip, "Only when asked for."),
         Some(asked) => step("dry run", outcome_of(asked), answer_of(asked)),
     }

@@ -2,6 +2,7 @@
 
 use holdfast_model::credential::{CredentialKind, Expiry};
 use holdfast_model::fault::FaultClass;
+use holdfast_model::platform::PlatformId;
 use holdfast_platforms::ProbeAnswer;
 
 use super::Confidence::{Certain, Likely, Possible};
@@ -11,7 +12,9 @@ use crate::Severity;
 use crate::lint::Shape;
 
 /// Meta names these itself, and means what it says.
-const SPEAKS_FOR_ITSELF: [&str; 16] = [
+const SPEAKS_FOR_ITSELF: [&str; 18] = [
+    "meta.debug_only_token",
+    "meta.session_key_malformed",
     "meta.token_expired",
     "meta.session_replaced",
     "meta.session_origin",
@@ -29,6 +32,9 @@ const SPEAKS_FOR_ITSELF: [&str; 16] = [
     "meta.policy_block",
     "meta.version_retired",
 ];
+
+/// The app was refused as a caller, for its id or for its secret.
+const APP_IS_REFUSED: [&str; 2] = ["meta.app_invalid", "meta.app_secret_mismatch"];
 
 /// Further off than this, a timed proof is refused.
 const SKEW_S: i64 = 300;
@@ -204,10 +210,22 @@ fn asset(evidence: &Evidence) -> Vec<Hypothesis> {
             is::OTHER_BUSINESS.with(Possible, why),
         ];
     }
+    if let Some(numbers) = numbers_without(evidence, &id) {
+        let why = format!("Meta shows it no {id}, and the account's numbers are {numbers}.");
+        return vec![is::NUMBER_NOT_OF_ACCOUNT.with(Certain, why)];
+    }
     let why =
         format!("The token is alive, and Meta shows it no {id}. It was tried on no other asset.");
     let other = format!("{why} A token of another business looks the same from here.");
     vec![is::ASSET_NOT_ASSIGNED.with(Likely, why), is::OTHER_BUSINESS.with(Possible, other)]
+}
+
+/// The numbers of the account that was named, if this id is none of them.
+fn numbers_without(evidence: &Evidence, id: &str) -> Option<String> {
+    let asked = evidence.asked(Question::AccountNumbers)?;
+    let listed = asked.reading.learned.listed.as_ref()?;
+    let is_missing = !listed.is_empty() && !listed.iter().any(|number| number == id);
+    is_missing.then(|| listed.join(", "))
 }
 
 /// A token that may send may still be refused one of two reads.
@@ -216,13 +234,20 @@ fn is_answered_elsewhere(evidence: &Evidence, refused: &Asked) -> bool {
     same.any(Asked::is_proof_of_use)
 }
 
+/// Any of these lets a token send.
+pub fn needed(platform: PlatformId) -> &'static [&'static str] {
+    match platform {
+        PlatformId::Whatsapp => &["whatsapp_business_messaging"],
+        _ => &["ads_management", "business_management"],
+    }
+}
+
 fn permission(evidence: &Evidence) -> Vec<Hypothesis> {
-    /// Any of them lets a token send events.
-    const NEEDED: [&str; 2] = ["ads_management", "business_management"];
+    let needed = needed(evidence.platform);
     let Some(refused) = evidence.answer(&["meta.permission_missing"]) else { return Vec::new() };
     let mut learned = evidence.asked.iter().map(|asked| &asked.reading.learned.scopes);
     let scopes = learned.find(|scopes| !scopes.is_empty());
-    let lacks = |scopes: &Vec<String>| !scopes.iter().any(|scope| NEEDED.contains(&scope.as_str()));
+    let lacks = |scopes: &Vec<String>| !scopes.iter().any(|scope| needed.contains(&scope.as_str()));
     if is_answered_elsewhere(evidence, refused) {
         // Some tokens may send and read little. This one was granted nothing to send with.
         let why = "Meta refuses to show it the asset, and it was granted no permission to send.";
@@ -250,14 +275,14 @@ fn app(evidence: &Evidence) -> Vec<Hypothesis> {
     let by_app = evidence.asked(Question::DebugByApp).and_then(Asked::fault);
     let is_refused = by_app.is_some_and(|fault| {
         matches!(fault.class, FaultClass::App | FaultClass::Credential)
-            || fault.name == "meta.app_invalid"
+            || APP_IS_REFUSED.contains(&fault.name.as_str())
     });
     if is_refused {
         let said = by_app.map_or("", |fault| fault.platform_message.as_str());
         return vec![is::APP_WRONG.with(Likely, format!("Asked by the app, Meta said: {said}"))];
     }
     evidence
-        .answer(&["meta.app_invalid"])
+        .answer(&APP_IS_REFUSED)
         .map(|_| is::APP_SECRET_RESET.with(Likely, "Meta refuses the app that issued it."))
         .into_iter()
         .collect()

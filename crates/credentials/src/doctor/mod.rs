@@ -10,6 +10,7 @@
 mod causes;
 mod ladder;
 mod meta;
+mod push;
 mod snap;
 mod view;
 
@@ -83,6 +84,12 @@ pub enum Question {
     IdentityUnproved,
     Asset,
     Quality,
+    /// WhatsApp: which numbers the account has.
+    AccountNumbers,
+    /// WhatsApp: which apps are told what happens on the account.
+    SubscribedApps,
+    /// Meta: what the app is told of by itself.
+    Subscriptions,
     /// An event that counts nowhere.
     DryRun,
 }

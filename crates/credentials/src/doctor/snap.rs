@@ -24,6 +24,12 @@ fn form(evidence: &Evidence) -> Vec<Hypothesis> {
     if lint.snap.is_staging && !evidence.works_somewhere() {
         return vec![is::KIT_TOKEN.with(Certain, "Its text names the environment STAGING.")];
     }
+    if lint.snap.begins_absurdly_late(evidence.now) && !evidence.works_somewhere() {
+        return vec![
+            is::ALTERED_INSIDE.with(Likely, "It says that it begins in years."),
+            is::OF_THE_FUTURE.with(Possible, "Or the clock of this machine is years behind."),
+        ];
+    }
     if lint.snap.is_of_the_future(evidence.now) && !evidence.works_somewhere() {
         return vec![is::OF_THE_FUTURE.with(Certain, "Its text names a time that has not come.")];
     }

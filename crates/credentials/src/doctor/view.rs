@@ -16,8 +16,16 @@ impl Question {
             Self::IdentityUnproved => "whose it is, without the app's proof",
             Self::Asset => "the asset",
             Self::Quality => "what narrow tokens may read of the asset",
+            Self::AccountNumbers => "the account's numbers",
+            Self::SubscribedApps => "the apps that the account's news go to",
+            Self::Subscriptions => "what the app is told by itself",
             Self::DryRun => "an event that counts nowhere",
         }
+    }
+
+    /// Sending does not depend on what comes of it: only the ladder looks at the answer.
+    pub fn is_optional(self) -> bool {
+        matches!(self, Self::AccountNumbers | Self::SubscribedApps | Self::Subscriptions)
     }
 
     pub fn is_about_the_asset(self) -> bool {
@@ -41,9 +49,12 @@ impl Asked {
 }
 
 impl Evidence {
-    /// The first answer with one of these faults.
+    /// The first answer with one of these faults, to a question that decides something.
     pub fn answer(&self, faults: &[&str]) -> Option<&Asked> {
-        let is_one = |asked: &&Asked| asked.fault().is_some_and(|f| faults.contains(&&*f.name));
+        let is_one = |asked: &&Asked| {
+            let decides = !asked.question.is_optional();
+            decides && asked.fault().is_some_and(|fault| faults.contains(&&*fault.name))
+        };
         self.asked.iter().find(is_one)
     }
 
@@ -75,8 +86,10 @@ impl Evidence {
 
     /// Something was asked, and nobody said anything about the token.
     pub fn is_met_with_silence(&self) -> bool {
-        let is_silent = |asked: &Asked| asked.reading.answer == ProbeAnswer::Silent;
-        !self.asked.is_empty() && self.asked.iter().all(is_silent)
+        let mut deciding =
+            self.asked.iter().filter(|asked| !asked.question.is_optional()).peekable();
+        deciding.peek().is_some()
+            && deciding.all(|asked| asked.reading.answer == ProbeAnswer::Silent)
     }
 
     pub fn is_the_last_good(&self) -> bool {

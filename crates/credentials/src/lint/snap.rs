@@ -24,6 +24,10 @@ const KEY_ID: &str = "CanvasS2SHMACProd";
 /// New tokens have been refused for a while; nobody at Snap says for how long.
 const YOUNG_S: i64 = DAY_S;
 
+/// No token is made to begin later than this, and few clocks are so far behind: then a digit of the
+/// time is another one.
+const ABSURD_S: i64 = 366 * DAY_S;
+
 /// What a text in the form of a JWT says of itself.
 pub fn examine_jwt(token: &str, now: UnixSeconds) -> Vec<Finding> {
     let parts: Vec<&str> = token.split('.').collect();
@@ -72,6 +76,11 @@ impl SnapFacts {
 
     pub fn is_of_the_future(&self, now: UnixSeconds) -> bool {
         self.not_before.is_some_and(|made| made.0 > now.0)
+    }
+
+    /// Whether it names a time that Snap cannot have written.
+    pub fn begins_absurdly_late(&self, now: UnixSeconds) -> bool {
+        self.not_before.is_some_and(|made| made.0.saturating_sub(now.0) > ABSURD_S)
     }
 }
 
@@ -133,9 +142,14 @@ fn environment(payload: &Value) -> Option<Finding> {
 fn age(payload: &Value, now: UnixSeconds) -> Option<Finding> {
     let created = payload["nbf"].as_i64()?;
     let age = now.0.saturating_sub(created);
-    Some(if age < 0 {
+    Some(if age < -ABSURD_S {
+        Finding::warn(
+            "The token says that it begins in years, which Snap would not write: a character in its \
+             middle is probably another one than it was.",
+        )
+    } else if age < 0 {
         Finding::warn(format!(
-            "The token is not valid before {}, which is in the future: either it is not active yet \
+            "The token begins on {}, which is in the future: either it is not active yet \
              or the clock of this machine is behind.",
             UnixSeconds(created).to_millis()
         ))

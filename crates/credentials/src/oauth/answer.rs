@@ -53,6 +53,13 @@ impl ExchangeError {
 
     /// What a fault of the Graph API means where a token was asked for.
     pub(super) fn of_graph(fault: Fault) -> Self {
+        match told_by_words(&fault) {
+            Some(Told::App) => return Self::App(Box::new(as_row(fault, "meta.app_invalid"))),
+            Some(Told::Refused) => {
+                return Self::Refused(Box::new(as_row(fault, "meta.exchange_refused")));
+            }
+            None => {}
+        }
         match (fault.class, fault.action) {
             (FaultClass::App | FaultClass::Configuration, _) => Self::App(Box::new(fault)),
             (FaultClass::Throttle | FaultClass::Transient | FaultClass::Policy, _)
@@ -66,16 +73,32 @@ impl ExchangeError {
             }
             // A number that deliveries have for bad events; here it is about the exchange.
             (FaultClass::Payload | FaultClass::TooOld, _) => {
-                Self::Refused(Box::new(refused_by(fault)))
+                Self::Refused(Box::new(as_row(fault, "meta.exchange_refused")))
             }
         }
     }
 }
 
-fn refused_by(fault: Fault) -> Fault {
-    let row = holdfast_platforms::platform(holdfast_model::platform::PlatformId::Meta)
-        .and_then(|meta| meta.catalog().by_name("meta.exchange_refused"));
-    match row {
+/// What a refusal is about although its number, elsewhere, is about nothing or something else.
+enum Told {
+    App,
+    Refused,
+}
+
+fn told_by_words(fault: &Fault) -> Option<Told> {
+    match fault.code?.code {
+        // General knowledge: Meta says of a wrong secret, with the number of unknown errors.
+        1 if fault.platform_message.contains("client secret") => Some(Told::App),
+        // Issuing a token: no such permission; no such token. `spec/tokens.md §4, §8.2`.
+        3962 | 452 => Some(Told::Refused),
+        _ => None,
+    }
+}
+
+/// The platform's numbers and words under a row of the catalog.
+fn as_row(fault: Fault, name: &str) -> Fault {
+    let meta = holdfast_platforms::platform(holdfast_model::platform::PlatformId::Meta);
+    match meta.and_then(|meta| meta.catalog().by_name(name)) {
         Some(row) => Fault {
             code: fault.code,
             platform_message: fault.platform_message,

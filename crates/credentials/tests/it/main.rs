@@ -2,5 +2,8 @@
 
 #![allow(clippy::print_stdout, reason = "tests say which seed they ran")]
 
+mod damage;
 mod doctor;
+mod ladder;
 mod lifecycle;
+mod redaction;

@@ -60,6 +60,29 @@ impl Channels {
         self.all.iter().map(|channel| channel.name().to_owned()).collect()
     }
 
+    /// Whether the address that is kept with a credential can be written to.
+    pub fn reaches_contacts(&self) -> bool {
+        self.mail().is_some()
+    }
+
+    fn mail(&self) -> Option<&Mail> {
+        self.all.iter().find_map(|channel| match channel {
+            Channel::Mail(mail) => Some(mail),
+            _ => None,
+        })
+    }
+
+    /// To one address alone. Answers why not, in words without secrets.
+    pub async fn send_to(
+        &self,
+        address: &str,
+        alert: &Alert,
+        at: UnixMillis,
+    ) -> Result<(), String> {
+        let mail = self.mail().ok_or("no mail server is configured any more")?;
+        mail.send_to(address, &alert.title, &text(alert, at)).await
+    }
+
     /// Answers why not, in words without secrets.
     pub async fn send(&self, name: &str, alert: &Alert, at: UnixMillis) -> Result<(), String> {
         let channel = self.all.iter().find(|channel| channel.name() == name);
@@ -185,8 +208,14 @@ fn text(alert: &Alert, at: UnixMillis) -> String {
         });
         lines.push(format!("Waiting: {} items{}", alert.waiting, deadline.unwrap_or_default()));
     }
+    if let Some(url) = &alert.regrant_url {
+        lines.push(format!("Grant anew: {url}"));
+    }
     if let Some(hold) = alert.hold.filter(|_| alert.transition != Transition::Resolved) {
-        lines.push(format!("More: holdfast hold show {hold}"));
+        lines.push(match alert.together_with.is_empty() {
+            true => format!("More: holdfast hold show {hold}"),
+            false => "More: holdfast hold list".to_owned(),
+        });
     }
     lines.join("\n")
 }

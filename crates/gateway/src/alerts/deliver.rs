@@ -1,8 +1,10 @@
 //! From the queue to the channels.
 
+use holdfast_model::alert::Alert;
 use holdfast_model::time::{DAY_S, UnixMillis};
 use holdfast_storage::{AlertOutcome, DueAlert, StorageError};
 
+use super::regrant;
 use crate::state::Gateway;
 
 /// Alerts that are sent in one go.
@@ -20,7 +22,7 @@ pub async fn deliver(gateway: &Gateway) -> Result<(), StorageError> {
     for DueAlert { alert, channel, attempts } in due {
         let now = gateway.clock.wall();
         let registry = &gateway.registry;
-        match gateway.channels.send(&channel, &alert, now).await {
+        match send(gateway, &channel, &alert, now).await {
             Ok(()) => {
                 let outcome = AlertOutcome::Delivered(gateway.clock.wall());
                 registry.close_alert(&alert.key, &channel, &outcome).await?;
@@ -37,6 +39,19 @@ pub async fn deliver(gateway: &Gateway) -> Result<(), StorageError> {
         }
     }
     Ok(())
+}
+
+async fn send(
+    gateway: &Gateway,
+    channel: &str,
+    alert: &Alert,
+    now: UnixMillis,
+) -> Result<(), String> {
+    if !regrant::is_contact(channel) {
+        return gateway.channels.send(channel, alert, now).await;
+    }
+    let address = regrant::address(gateway, channel).ok_or("nobody is named any more")?;
+    gateway.channels.send_to(&address, alert, now).await
 }
 
 fn wait_ms(attempts: u32) -> i64 {

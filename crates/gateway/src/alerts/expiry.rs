@@ -6,6 +6,7 @@ use holdfast_model::credential::{CredentialKind, CredentialVersion, Expiry};
 use holdfast_model::time::{UnixMillis, UnixSeconds, humanize_seconds};
 use holdfast_storage::StorageError;
 
+use super::{regrant, together};
 use crate::renewal::{Outlook, outlook};
 use crate::state::Gateway;
 
@@ -14,6 +15,7 @@ type Stage = fn(u32) -> Transition;
 pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
     let now = gateway.clock.wall();
     let snapshot = gateway.snapshot();
+    let mut alerts = Vec::new();
     for version in snapshot.active.values() {
         let dates: [(Expiry, Stage); 2] = [
             (version.expires_at, |days| Transition::Expiring { days }),
@@ -23,16 +25,18 @@ pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
             let Expiry::At(at) = expiry else { continue };
             if let Some(days) = warning::stage(at, now) {
                 let renewal = outlook(gateway, &version.credential).await?;
+                // Access to data comes back by nothing but a new grant.
                 let is_about_token = matches!(transition(days), Transition::Expiring { .. });
                 if is_about_token && renewal.takes_care_of(days, at) {
                     continue;
                 }
                 let alert = write(gateway, version, transition(days), at, now, &renewal);
-                gateway.registry.claim_alert(&alert, &gateway.channels.names()).await?;
+                regrant::tell(gateway, &version.credential, &alert).await?;
+                alerts.push(alert);
             }
         }
     }
-    Ok(())
+    together::tell(gateway, alerts).await
 }
 
 fn write(
@@ -71,6 +75,8 @@ fn write(
         first_deadline: None,
         delivered: 0,
         expired: 0,
+        regrant_url: regrant::url(gateway, name),
+        together_with: Vec::new(),
     }
 }
 

@@ -37,8 +37,18 @@ impl Mail {
 
     /// One mail to all.
     pub async fn send(&self, subject: &str, text: &str) -> Result<(), String> {
+        self.post(&self.to, subject, text).await
+    }
+
+    /// A mail to one address and to nobody else.
+    pub async fn send_to(&self, address: &str, subject: &str, text: &str) -> Result<(), String> {
+        let to = address.parse::<Mailbox>().map_err(|_| "the contact is no mail address")?;
+        self.post(&[to], subject, text).await
+    }
+
+    async fn post(&self, to: &[Mailbox], subject: &str, text: &str) -> Result<(), String> {
         let mut mail = Message::builder().from(self.from.clone()).subject(subject);
-        for to in &self.to {
+        for to in to {
             mail = mail.to(to.clone());
         }
         let mail = mail.body(text.to_owned()).map_err(|error| error.to_string())?;

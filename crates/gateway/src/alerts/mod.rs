@@ -6,21 +6,28 @@
 //! happened while nobody ran is told at the next start. Each alert waits in a queue of its own for
 //! each channel (`deliver`, `channels`) until that has taken it.
 //!
+//! What one look finds of the same fault is one message (`together`). The person who has to grant
+//! anew gets a mail of their own with the link (`regrant`).
+//!
 //! What an operator holds by hand is not told; they know.
 
 mod channels;
 mod deliver;
+mod drift;
 mod expiry;
 mod mail;
+pub(crate) mod regrant;
+mod together;
 mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_model::alert::{Alert, Transition};
-use holdfast_storage::StorageError;
+use holdfast_model::id::CredentialId;
 use tokio_util::sync::CancellationToken;
 
+use crate::services::ServiceError;
 use crate::state::Gateway;
 
 pub use channels::{AlertsError, Channels};
@@ -32,7 +39,12 @@ const TICK: Duration = Duration::from_secs(5);
 pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     let mut holds = gateway.holds.watch();
     loop {
-        for told in [watch::tell(&gateway).await, expiry::tell(&gateway).await] {
+        let told = [
+            watch::tell(&gateway).await,
+            expiry::tell(&gateway).await,
+            drift::tell(&gateway).await,
+        ];
+        for told in told {
             if let Err(error) = told {
                 tracing::error!(%error, "failed to write an alert; it is tried again");
             }
@@ -49,8 +61,16 @@ pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     }
 }
 
-/// Sends an alert about nothing through every channel, so that one knows that they work.
-pub async fn test(gateway: &Gateway) -> Result<Alert, StorageError> {
+/// Sends an alert about nothing through every channel, or to the contact of one credential, so that
+/// one knows that it works. Answers with the channels that it goes to.
+pub async fn test(
+    gateway: &Gateway,
+    contact: Option<&CredentialId>,
+) -> Result<(Alert, Vec<String>), ServiceError> {
+    let channels = match contact {
+        None => gateway.channels.names(),
+        Some(id) => vec![channel_of_contact(gateway, id)?],
+    };
     let at = gateway.clock.wall();
     let alert = Alert {
         key: format!("test:{}", at.0),
@@ -66,8 +86,29 @@ pub async fn test(gateway: &Gateway) -> Result<Alert, StorageError> {
         first_deadline: None,
         delivered: 0,
         expired: 0,
+        regrant_url: None,
+        together_with: Vec::new(),
     };
-    gateway.registry.claim_alert(&alert, &gateway.channels.names()).await?;
+    let alert = Alert { regrant_url: contact.and_then(|id| regrant::url(gateway, id)), ..alert };
+    gateway.registry.claim_alert(&alert, &channels).await?;
     gateway.look_around();
-    Ok(alert)
+    Ok((alert, channels))
+}
+
+fn channel_of_contact(gateway: &Gateway, id: &CredentialId) -> Result<String, ServiceError> {
+    let snapshot = gateway.snapshot();
+    if !snapshot.credentials.contains_key(id) {
+        return Err(ServiceError::NotFound { what: "credential", name: id.to_string() });
+    }
+    if regrant::contact_of(&snapshot, id).is_none() {
+        let expected = format!("credential {id} has no address of somebody to tell");
+        return Err(ServiceError::invalid("contact", expected));
+    }
+    if !gateway.channels.reaches_contacts() {
+        return Err(ServiceError::Refused {
+            reason: "contacts are told by mail, and no mail server is configured".to_owned(),
+            hint: "Set alerts.smtp_url_file, mail_from and mail_to.".to_owned(),
+        });
+    }
+    Ok(regrant::channel_of(id))
 }

@@ -7,6 +7,8 @@ use holdfast_model::ledger::{LedgerCounts, LedgerState};
 use holdfast_model::time::{HOUR_S, UnixMillis, UnixSeconds, humanize_seconds};
 use holdfast_storage::{DeadLetterFilter, StorageError};
 
+use super::{regrant, together};
+use crate::services::standby;
 use crate::state::Gateway;
 
 /// After so many hours a hold that is still open is told of again.
@@ -24,22 +26,30 @@ const AFTERMATH_MS: i64 = 10 * 60 * 1_000;
 
 pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
     let now = gateway.clock.wall();
+    let mut opened = Vec::new();
     for hold in gateway.registry.holds(LOOKED_AT).await? {
         if hold.opened_by.is_some() {
             continue;
         }
         let behind = Behind::look(gateway, &hold).await?;
         match hold.is_open() {
-            true => tell_of_open(gateway, &hold, &behind, now).await?,
+            true => {
+                let alert = write(gateway, &hold, &behind, Transition::Opened, now);
+                regrant::tell_of_hold(gateway, &hold, &alert).await?;
+                opened.push(alert);
+                tell_of_open(gateway, &hold, &behind, now).await?;
+            }
             false => tell_of_lifted(gateway, &hold, &behind, now).await?,
         }
     }
-    Ok(())
+    together::tell(gateway, opened).await
 }
 
 /// What a hold covers, as it is now.
 struct Behind {
     destinations: Vec<String>,
+    /// Destinations for which it would be in use if it took over.
+    stands_by_for: Vec<String>,
     ledger: LedgerCounts,
     first_deadline: Option<UnixSeconds>,
 }
@@ -56,6 +66,7 @@ impl Behind {
             .collect();
         let mut behind = Self {
             destinations: Vec::new(),
+            stands_by_for: stands_by_for(gateway, hold),
             ledger: LedgerCounts::default(),
             first_deadline: None,
         };
@@ -71,13 +82,28 @@ impl Behind {
     }
 }
 
+fn stands_by_for(gateway: &Gateway, hold: &Hold) -> Vec<String> {
+    let snapshot = gateway.snapshot();
+    let would_cover = |one: &Destination| {
+        let used = |id| hold.scope.covers(&gateway.scope_facts(&standby::as_used_by(one, id)));
+        one.standby.iter().any(used)
+    };
+    let mut found: Vec<String> = snapshot
+        .destinations
+        .values()
+        .filter(|one| would_cover(one))
+        .map(|one| one.id.to_string())
+        .collect();
+    found.sort();
+    found
+}
+
 async fn tell_of_open(
     gateway: &Gateway,
     hold: &Hold,
     behind: &Behind,
     now: UnixMillis,
 ) -> Result<(), StorageError> {
-    claim(gateway, hold, behind, Transition::Opened, now).await?;
     let age_s = (now.0 - hold.opened_at.0) / 1_000;
     let passed = |hours: &&u32| age_s >= i64::from(**hours) * HOUR_S;
     // The latest only: nobody is told thrice of a night in which nothing ran.
@@ -119,10 +145,11 @@ async fn tell_of_lifted(
         ..DeadLetterFilter::default()
     };
     let expired = gateway.outbox.count_dead_letters(&expired, now.to_seconds()).await?;
-    let mut alert = write(hold, behind, Transition::Resolved, now);
+    let mut alert = write(gateway, hold, behind, Transition::Resolved, now);
     alert.delivered = behind.ledger.delivered.saturating_sub(opened.delivered);
     alert.expired = expired.iter().map(|count| count.items).sum();
-    alert.title = title(hold, Transition::Resolved, &alert, now);
+    alert.title = title(hold, behind, &alert, now);
+    regrant::tell_of_hold(gateway, hold, &alert).await?;
     gateway.registry.claim_alert(&alert, &gateway.channels.names()).await?;
     Ok(())
 }
@@ -134,12 +161,19 @@ async fn claim(
     transition: Transition,
     now: UnixMillis,
 ) -> Result<(), StorageError> {
-    let alert = write(hold, behind, transition, now);
+    let alert = write(gateway, hold, behind, transition, now);
+    regrant::tell_of_hold(gateway, hold, &alert).await?;
     gateway.registry.claim_alert(&alert, &gateway.channels.names()).await?;
     Ok(())
 }
 
-fn write(hold: &Hold, behind: &Behind, transition: Transition, now: UnixMillis) -> Alert {
+fn write(
+    gateway: &Gateway,
+    hold: &Hold,
+    behind: &Behind,
+    transition: Transition,
+    now: UnixMillis,
+) -> Alert {
     let fault = &hold.fault;
     let said = match fault.platform_message.as_str() {
         "" => String::new(),
@@ -159,15 +193,23 @@ fn write(hold: &Hold, behind: &Behind, transition: Transition, now: UnixMillis) 
         first_deadline: behind.first_deadline.filter(|_| behind.ledger.queued > 0),
         delivered: behind.ledger.delivered,
         expired: behind.ledger.expired,
+        regrant_url: match transition {
+            Transition::Resolved => None,
+            _ => regrant::url_for(gateway, hold),
+        },
+        together_with: Vec::new(),
     };
-    alert.title = title(hold, transition, &alert, now);
+    alert.title = title(hold, behind, &alert, now);
     alert
 }
 
-fn title(hold: &Hold, transition: Transition, alert: &Alert, now: UnixMillis) -> String {
-    let (fault, at) = (&hold.fault.name, alert.destinations.join(", "));
+fn title(hold: &Hold, behind: &Behind, alert: &Alert, now: UnixMillis) -> String {
+    let (fault, at) = (&hold.fault.name, place(hold, behind));
     let waiting = alert.waiting;
-    match transition {
+    match alert.transition {
+        Transition::Opened if alert.destinations.is_empty() => {
+            format!("Held: {fault} at {at}. Nothing waits for it.")
+        }
         Transition::Opened => {
             format!("Held: {fault} at {at}. Nothing is lost; {waiting} items wait.")
         }
@@ -188,8 +230,16 @@ fn title(hold: &Hold, transition: Transition, alert: &Alert, now: UnixMillis) ->
         | Transition::DataAccessEnding { .. }
         | Transition::RenewalFailing { .. }
         | Transition::RenewalStorm
-        | Transition::Test => {
-            format!("{fault} at {at}.")
-        }
+        | Transition::ScopesLost
+        | Transition::Test => format!("{fault} at {at}."),
+    }
+}
+
+/// What it covers: destinations, or a credential that none of them uses now.
+fn place(hold: &Hold, behind: &Behind) -> String {
+    match (behind.destinations.as_slice(), behind.stands_by_for.as_slice()) {
+        ([], []) => hold.scope.to_string(),
+        ([], standby) => format!("{}, which stands by for {}", hold.scope, standby.join(", ")),
+        (used, _) => used.join(", "),
     }
 }

@@ -118,6 +118,12 @@ sections! {
         /// Addresses that mails go to, separated by commas. Needed with `smtp_url_file`.
         mail_to: Option<MailAddresses> = "",
     }
+    /// What platforms push to us. Which addresses they are told is in `docs/webhooks.md`.
+    ["webhooks"] webhooks: WebhookSettings {
+        /// File that holds the verify token: a text of your choice that Meta is told together with
+        /// the address, and repeats when it checks that the address is yours.
+        verify_token_file: Option<PathBuf> = "",
+    }
     /// The master key under which tokens and waiting events are encrypted.
     ["vault"] vault: VaultSettings {
         /// File that holds the master key. Without one, a key is made in the data directory at

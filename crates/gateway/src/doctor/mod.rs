@@ -8,7 +8,7 @@
 mod questions;
 mod record;
 
-use holdfast_credentials::doctor::{Diagnosis, Evidence, History, examine};
+use holdfast_credentials::doctor::{Conclusion, Diagnosis, Evidence, History, examine};
 use holdfast_credentials::lint;
 use holdfast_model::id::{AppId, AssetId, CredentialId};
 use holdfast_model::platform::PlatformId;
@@ -18,6 +18,7 @@ use holdfast_storage::{Outbox, Registry};
 use holdfast_vault::Vault;
 use serde::Serialize;
 
+use crate::alerts::regrant;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::egress::Egress;
@@ -35,6 +36,8 @@ pub struct Complaint {
     pub subject: Subject,
     /// Where it should work, besides where destinations use it.
     pub assets: Vec<AssetId>,
+    /// WhatsApp: the account that the numbers belong to, where destinations name none.
+    pub account: Option<AssetId>,
     /// Ask nobody.
     pub is_offline: bool,
     pub dry_run: DryRun,
@@ -76,6 +79,9 @@ pub struct Report {
     pub waiting: Waiting,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub matrix: Vec<Cell>,
+    /// Where the person who granted the credential can grant it anew, if it is broken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regrant_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -114,7 +120,11 @@ pub async fn diagnose(gateway: &Gateway, complaint: Complaint) -> Result<Report,
         egress: &gateway.egress,
         stores: Some(stores),
     };
-    practice.diagnose(complaint).await
+    let mut report = practice.diagnose(complaint).await?;
+    if report.diagnosis.conclusion == Conclusion::Broken {
+        report.regrant_url = report.credential.as_ref().and_then(|id| regrant::url(gateway, id));
+    }
+    Ok(report)
 }
 
 impl Practice<'_> {
@@ -151,6 +161,7 @@ impl Practice<'_> {
             diagnosis: examine(&evidence),
             waiting: record.waiting,
             matrix: heard.matrix,
+            regrant_url: None,
         })
     }
 

@@ -5,11 +5,12 @@ use holdfast_model::destination::{Destination, DestinationSettings};
 use holdfast_model::fault::Fault;
 use holdfast_model::id::{AssetId, CredentialId, DestinationId, LaneId, Seq};
 use holdfast_model::item::{BatchGroup, ItemMeta};
+use holdfast_model::platform::PlatformId;
 use holdfast_model::secret::Secret;
 use holdfast_model::wire::{HttpRequest, HttpResponse};
 use holdfast_platforms::{
     AdmitContext, BatchView, ItemVerdict, Judgement, Learned, Platform, Probe, ProbeAnswer,
-    ProbeContext, ProbeKind, ProbeReading, RequestContext, Signing,
+    ProbeContext, ProbeKind, ProbeReading, RequestContext, Signing, meta, whatsapp,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -49,15 +50,29 @@ pub struct Cell {
 }
 
 pub async fn ask(practice: &Practice<'_>, patient: &Patient<'_>) -> Heard {
-    let Some(platform) = holdfast_platforms::platform(patient.complaint.platform) else {
+    // WhatsApp's tokens are tokens of the Graph API, and Meta answers for them.
+    let is_whatsapp = patient.complaint.platform == PlatformId::Whatsapp;
+    let authority = if is_whatsapp { PlatformId::Meta } else { patient.complaint.platform };
+    let Some(platform) = holdfast_platforms::platform(authority) else {
         return Heard::default();
     };
     let mut visit = Visit { practice, patient, platform, heard: Heard::default() };
     visit.about_the_token().await;
     for (asset, version) in &patient.record.assets {
-        visit.about(asset, version.as_deref()).await;
+        if is_whatsapp {
+            visit.about_the_number(asset, version.as_deref()).await;
+        } else {
+            visit.about(asset, version.as_deref()).await;
+        }
     }
-    visit.dry_run().await;
+    if is_whatsapp {
+        visit.about_the_account().await;
+    } else {
+        visit.dry_run().await;
+    }
+    if authority == PlatformId::Meta {
+        visit.what_is_told().await;
+    }
     if patient.complaint.with_matrix {
         visit.matrix().await;
     }
@@ -113,12 +128,49 @@ impl Visit<'_> {
         }
     }
 
+    async fn about_the_number(&mut self, number: &AssetId, version: Option<&str>) {
+        let probe = whatsapp::number(&self.context(number, version, true));
+        self.hear(Question::Asset, Some(number), probe.request, whatsapp::read_number).await;
+    }
+
+    /// Twice, and not oftener: these calls are counted by the hour.
+    async fn about_the_account(&mut self) {
+        let Some(account) = self.patient.record.account.clone() else { return };
+        let request = whatsapp::numbers(&self.context(&account, None, true));
+        let numbers = Question::AccountNumbers;
+        self.hear(numbers, Some(&account), request, whatsapp::read_numbers).await;
+        let request = whatsapp::subscribed_apps(&self.context(&account, None, true));
+        let apps = Question::SubscribedApps;
+        self.hear(apps, Some(&account), request, whatsapp::read_subscribed_apps).await;
+    }
+
+    /// Whether Meta would tell by itself that the token has died. Only the app may ask.
+    async fn what_is_told(&mut self) {
+        let Ok(asset) = AssetId::new(NO_ASSET) else { return };
+        let request = meta::subscriptions(&self.context(&asset, None, true));
+        if let Some(request) = request {
+            self.hear(Question::Subscriptions, None, request, meta::read_subscriptions).await;
+        }
+    }
+
     async fn put(&mut self, question: Question, asset: Option<AssetId>, probe: Probe) {
-        let reading = match self.send(probe.request).await {
-            Ok(response) => self.platform.read_probe(probe.kind, &response),
+        let (platform, kind) = (self.platform, probe.kind);
+        let read = |response: &HttpResponse| platform.read_probe(kind, response);
+        self.hear(question, asset.as_ref(), probe.request, read).await;
+    }
+
+    async fn hear(
+        &mut self,
+        question: Question,
+        asset: Option<&AssetId>,
+        request: HttpRequest,
+        read: impl Fn(&HttpResponse) -> ProbeReading,
+    ) {
+        let reading = match self.send(request).await {
+            Ok(response) => read(&response),
             Err(fault) => silence(fault),
         };
-        self.heard.asked.push(Asked { question, asset, reading });
+        self.heard.asked.push(Asked { question, asset: asset.cloned(), reading });
     }
 
     async fn send(&mut self, request: HttpRequest) -> Result<HttpResponse, Fault> {
@@ -293,7 +345,7 @@ fn stand_in(
 
 /// About a mailbox that no person has.
 fn nobodys_event(platform: &dyn Platform, now_s: i64) -> serde_json::Value {
-    let is_snap = platform.id() == holdfast_model::platform::PlatformId::Snap;
+    let is_snap = platform.id() == PlatformId::Snap;
     let (name, source) = if is_snap { ("PAGE_VIEW", "WEB") } else { ("PageView", "website") };
     json!({
         "event_name": name, "event_time": now_s, "action_source": source,

@@ -21,6 +21,8 @@ pub struct Record {
     pub last_good: Option<Good>,
     /// Where it should work, with the version of the platform's API.
     pub assets: Vec<(AssetId, Option<String>)>,
+    /// WhatsApp: what the numbers belong to.
+    pub account: Option<AssetId>,
     pub holds: Vec<Fault>,
     pub waiting: Waiting,
 }
@@ -44,6 +46,7 @@ impl Practice<'_> {
                 }),
                 last_good: None,
                 assets: Vec::new(),
+                account: None,
                 holds: Vec::new(),
                 waiting: Waiting::default(),
             },
@@ -54,6 +57,7 @@ impl Practice<'_> {
                 record.assets.push((asset.clone(), None));
             }
         }
+        record.account = complaint.account.clone().or(record.account);
         Ok(record)
     }
 
@@ -96,6 +100,7 @@ impl Practice<'_> {
             version: Some(version),
             app,
             assets: assets(&destinations),
+            account: account(&destinations),
             holds,
             waiting,
         })
@@ -138,6 +143,12 @@ fn assets(destinations: &[Destination]) -> Vec<(AssetId, Option<String>)> {
         }
     }
     assets
+}
+
+/// The first that a destination names.
+fn account(destinations: &[Destination]) -> Option<AssetId> {
+    let named = destinations.iter().filter_map(|one| one.settings.account.as_ref());
+    named.filter_map(|account| AssetId::new(account.clone()).ok()).next()
 }
 
 /// What stops the destinations that it signs for now, and what waits there.

@@ -105,7 +105,8 @@ pub async fn authorize(
     }
 }
 
-fn listed(request: &Request) -> Option<&'static RouteInfo> {
+/// The line in the lists that answers this request.
+pub(super) fn listed(request: &Request) -> Option<&'static RouteInfo> {
     let path = request.extensions().get::<MatchedPath>()?.as_str();
     // Where there is a GET, the router answers HEAD with it.
     let method = match request.method() {

@@ -3,8 +3,7 @@
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use holdfast_model::fault::PlatformCode;
-use holdfast_model::platform::PlatformId;
+use holdfast_platforms::catalog;
 use serde::Serialize;
 
 use crate::ingest::IngestError;
@@ -117,15 +116,11 @@ pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
     (status, headers, body).into_response()
 }
 
-/// The page of a platform's fault, where it has a code to be found by.
+/// The page of a fault that has one.
 fn docs(fault: &str) -> Option<String> {
-    let platform: PlatformId = fault.split_once('.')?.0.parse().ok()?;
-    let entry = holdfast_platforms::platform(platform)?.catalog().by_name(fault)?;
-    let PlatformCode { code, subcode } = entry.codes.first()?;
-    Some(match subcode {
-        Some(subcode) => format!("/v1/faults/{platform}/{code}/{subcode}"),
-        None => format!("/v1/faults/{platform}/{code}"),
-    })
+    let entry = catalog::entry(fault)?;
+    let (platform, name) = entry.name.split_once('.')?;
+    Some(format!("/v1/faults/{platform}/{name}"))
 }
 
 #[cfg(test)]
@@ -162,7 +157,7 @@ mod tests {
         let (_, body) = shown(error).await;
         assert_eq!(
             body,
-            json!({"error": {"fault": "meta.event_too_old", "message": "x", "docs": "/v1/faults/meta/100/2804003"}})
+            json!({"error": {"fault": "meta.event_too_old", "message": "x", "docs": "/v1/faults/meta/event_too_old"}})
         );
     }
 }

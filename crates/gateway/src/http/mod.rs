@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod body;
+mod connect;
 mod dropin;
 mod dropin_meta;
 mod dropin_snap;
@@ -14,9 +15,12 @@ mod events;
 mod fallback;
 mod graph;
 mod health;
+mod inbound;
 mod operate;
+mod pages;
 mod query;
 mod rates;
+mod session;
 mod snap_answer;
 mod validate_snap;
 
@@ -40,14 +44,23 @@ pub struct RouteInfo {
     /// The least role; `None` is open to everyone. [`Role::Ingest`] stands for routes that take
     /// events: for ingest keys and admins, but not for operators.
     pub least_role: Option<Role>,
+    /// A page, for people with a browser: whoever has a role has it by a session, and keys in
+    /// headers do not count. Sessions count nowhere else.
+    pub is_page: bool,
 }
 
 impl RouteInfo {
     pub const fn new(method: &'static str, path: &'static str, least_role: Option<Role>) -> Self {
-        Self { method, path, least_role }
+        Self { method, path, least_role, is_page: false }
     }
 
-    /// Whether a caller of this role, or without a key, may use the route.
+    /// A page.
+    pub const fn page(method: &'static str, path: &'static str, least_role: Option<Role>) -> Self {
+        Self { method, path, least_role, is_page: true }
+    }
+
+    /// Whether a caller of this role, or without one, may use the route. The role is that of a
+    /// session where the route is a page, else that of a key.
     pub fn admits(&self, caller: Option<Role>) -> bool {
         match (self.least_role, caller) {
             (None, _) => true,
@@ -81,6 +94,13 @@ routes! {
     GET "/v2/conversion/validate/logs" Some(Role::Ingest) => validate_snap::logs_v2,
     GET "/v2/conversion/validate/stats" Some(Role::Ingest) => validate_snap::stats_v2,
     POST "/capi/{asset}/events" Some(Role::Ingest) => dropin_meta::post_capi,
+    GET "/webhooks/meta" None => inbound::handshake::answer,
+    POST "/webhooks/meta" None => inbound::webhook::post,
+    GET "/webhooks/whatsapp" None => inbound::handshake::answer,
+    POST "/webhooks/whatsapp" None => inbound::webhook::post,
+    POST "/deauthorize/meta" None => inbound::deauthorize::post,
+    POST "/data-deletion/meta" None => inbound::deletion::post,
+    GET "/data-deletion/meta/{code}" None => inbound::deletion_status::show,
     GET "/healthz" None => health::healthz,
     GET "/readyz" None => health::readyz,
     GET "/metrics" None => health::metrics,
@@ -88,7 +108,7 @@ routes! {
 
 /// Every route there is.
 pub fn routes() -> impl Iterator<Item = &'static RouteInfo> {
-    OWN_ROUTES.iter().chain(operate::ROUTES)
+    OWN_ROUTES.iter().chain(operate::ROUTES).chain(session::ROUTES).chain(connect::ROUTES)
 }
 
 pub fn router(gateway: Arc<Gateway>) -> Router {
@@ -98,7 +118,8 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
     let authorize = axum::middleware::from_fn_with_state(gateway.clone(), auth::authorize);
     own_router()
         .with_state(state)
-        .merge(operate::router().route_layer(authorize).with_state(gateway))
+        .merge(operate::router().route_layer(authorize).with_state(gateway.clone()))
+        .merge(pages::router(gateway))
         .fallback(fallback::not_found)
         .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(axum::middleware::from_fn(fallback::catch_panic))

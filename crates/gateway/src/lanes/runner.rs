@@ -33,6 +33,9 @@ const MAX_UNSETTLED: usize = 64;
 /// how long a missed wake-up could go unnoticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
+/// The fault of items that were being erased when they were to be sent.
+const ERASED: &str = "holdfast.erased";
+
 /// A leased item in the runner's care, until it is settled or released.
 struct Leased {
     item: Arc<LeasedItem>,
@@ -354,10 +357,14 @@ impl Runner {
     fn dead_letter(&mut self, items: Vec<(Seq, Fault)>) {
         for (seq, fault) in &items {
             let event_id = self.leased.remove(seq).map(|leased| leased.item.event_id.clone());
+            self.gateway.metrics.rejected(&self.destination, &fault.name);
+            if fault.name == ERASED {
+                // The platform has nothing to do with it, and its id is not to be written down.
+                continue;
+            }
             tracing::warn!(destination = %self.destination.id, event_id = event_id.as_deref(),
                 fault = %fault.name, code = fault.code.map(|c| c.to_string()),
                 "an event was refused by the platform and is now a dead letter");
-            self.gateway.metrics.rejected(&self.destination, &fault.name);
         }
         let at = self.gateway.clock.wall();
         self.settler.push(Settle::Settlement(Settlement::Rejected { items, at }));

@@ -9,7 +9,8 @@ use holdfast_model::id::Seq;
 use holdfast_model::item::{BatchGroup, ItemMeta, LeasedItem};
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
 use holdfast_platforms::{
-    BatchView, Judgement, Platform, ProbeAnswer, ProbeKind, RequestContext, Signing,
+    BatchView, ItemVerdict, Judgement, Platform, ProbeAnswer, ProbeKind, RequestContext, Signing,
+    catalog,
 };
 
 use crate::clock::parse_http_date;
@@ -36,14 +37,21 @@ pub enum Outcome {
 pub async fn send(gateway: &Gateway, batch: Batch) -> Outcome {
     let (recorded, built) =
         tokio::join!(record_intent(gateway, &batch), signed_request(gateway, &batch));
-    if let Err(error) = recorded {
-        tracing::error!(destination = %batch.destination.id, %error, "failed to record an attempt-intent");
-        return Outcome::NotSent { fault: None };
-    }
+    let erasing = match recorded {
+        Ok(erasing) => erasing,
+        Err(error) => {
+            tracing::error!(destination = %batch.destination.id, %error, "failed to record an attempt-intent");
+            return Outcome::NotSent { fault: None };
+        }
+    };
     let (request, keyring) = match built {
         Ok(built) => built,
         Err(error) => return Outcome::NotSent { fault: error.fault() },
     };
+    if !erasing.is_empty() {
+        let judgement = Box::new(without(&batch, &erasing));
+        return Outcome::Answered { judgement, signed_with: Arc::new(keyring.signed_with) };
+    }
     gateway.metrics.attempt(&batch.destination);
     match gateway.egress.send(request).await {
         Ok(response) => {
@@ -90,10 +98,21 @@ pub fn observe_date(gateway: &Gateway, response: &HttpResponse) {
     }
 }
 
+/// Some of the items are being erased. As if they were refused by name: those leave the lane, the
+/// others go again at once.
+fn without(batch: &Batch, erasing: &[Seq]) -> Judgement {
+    let refused = ItemVerdict::Refused(catalog::own().row("holdfast.erased").fault());
+    let positions = (0..).zip(&batch.items);
+    let erasing = positions.filter(|(_, item)| erasing.contains(&item.meta.seq));
+    let named = erasing.map(|(position, _)| (position, refused.clone())).collect();
+    Judgement { named, ..Judgement::all(ItemVerdict::NotProcessed) }
+}
+
+/// Those of the items that are being erased: then the request must not leave.
 async fn record_intent(
     gateway: &Gateway,
     batch: &Batch,
-) -> Result<(), holdfast_storage::StorageError> {
+) -> Result<Vec<Seq>, holdfast_storage::StorageError> {
     let seqs: Vec<Seq> = batch.items.iter().map(|item| item.meta.seq).collect();
     gateway.outbox.record_intent(batch.destination.lane, &seqs).await
 }

@@ -7,6 +7,7 @@ use holdfast_model::platform::PlatformId;
 use holdfast_model::time::humanize_seconds;
 use holdfast_storage::StorageError;
 
+use crate::alerts::regrant;
 use crate::state::Gateway;
 
 /// Once for each version and stage: a renewal that fails thirty times is one piece of news.
@@ -108,7 +109,12 @@ async fn claim(
         first_deadline: None,
         delivered: 0,
         expired: 0,
+        regrant_url: regrant::url(gateway, &known.credential.id),
+        together_with: Vec::new(),
     };
+    if transition == (Transition::RenewalFailing { stage: RenewalStage::Refused }) {
+        regrant::tell(gateway, &known.credential.id, &alert).await?;
+    }
     if gateway.registry.claim_alert(&alert, &gateway.channels.names()).await? {
         gateway.alert_due.notify_one();
     }

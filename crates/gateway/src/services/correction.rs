@@ -43,6 +43,13 @@ pub async fn correct(
     event: &[u8],
 ) -> Result<Corrected, NotCorrected> {
     let found = dead_letters::show(gateway, letter).await?;
+    if let Some(at) = found.erased_at {
+        return Err(NotCorrected::Service(ServiceError::Refused {
+            reason: format!("the content of dead letter {letter} was erased at {at}"),
+            hint: "Whoever it is about asked for that. Send a new event if there is one."
+                .to_owned(),
+        }));
+    }
     let destination = gateway.snapshot().destination_of_lane(found.lane).cloned();
     let destination = destination.ok_or_else(|| ServiceError::Refused {
         reason: format!("the destination of dead letter {letter} does not exist any more"),
@@ -77,8 +84,8 @@ fn not_replaced(gateway: &Gateway, letter: ItemId, error: AppendError) -> NotCor
         AppendError::Storage(StorageError::Refused { .. }) => {
             NotCorrected::Service(ServiceError::Refused {
                 reason: format!(
-                    "item {letter} is no open dead letter: it was put back or corrected, or nobody \
-                     knows whether it arrived"
+                    "item {letter} is no open dead letter: it was put back, corrected or erased, or \
+                     nobody knows whether it arrived"
                 ),
                 hint: format!("`holdfast dead-letter show {letter}` tells what became of it."),
             })

@@ -11,6 +11,7 @@ use holdfast_storage::OpenedHold;
 use serde::Serialize;
 
 use super::{Actor, ServiceError, standby};
+use crate::alerts::regrant;
 use crate::state::Gateway;
 
 /// A hold and what waits behind it.
@@ -23,6 +24,9 @@ pub struct HoldView {
     pub waiting: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_deadline: Option<UnixSeconds>,
+    /// Where the person who granted the credential can grant it anew, if that would mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regrant_url: Option<String>,
 }
 
 /// Opens a hold for a refusal that a lane met. Returns quietly if one is open already.
@@ -39,6 +43,49 @@ pub(crate) async fn open_for(
         .and_then(|_| gateway.snapshot().active.get(&destination.credential).map(|v| v.version));
     open(gateway, Actor::HOLDFAST, scope, fault, confirmation, credential_version, None).await?;
     Ok(())
+}
+
+/// Opens a hold on a credential by itself, whatever uses it. Returns quietly if one is open already.
+pub(crate) async fn open_on_credential(
+    gateway: &Gateway,
+    credential: &CredentialId,
+    fault: Fault,
+    confirmation: Confirmation,
+) -> Result<(), ServiceError> {
+    let scope = Scope::new([(SelectorKind::Credential, credential.to_string())]);
+    let version = gateway.snapshot().active.get(credential).map(|active| active.version);
+    open(gateway, Actor::HOLDFAST, scope, fault, confirmation, version, None).await?;
+    Ok(())
+}
+
+/// Opens a hold on what a platform named. Returns quietly if one is open already.
+pub(crate) async fn open_on(
+    gateway: &Gateway,
+    scope: Scope,
+    fault: Fault,
+    confirmation: Confirmation,
+) -> Result<(), ServiceError> {
+    open(gateway, Actor::HOLDFAST, scope, fault, confirmation, None, None).await?;
+    Ok(())
+}
+
+/// Lifts the open holds that are meant, save those that an operator opened.
+pub(crate) async fn lift_where(
+    gateway: &Gateway,
+    is_meant: impl Fn(&Hold) -> bool,
+    by: LiftedBy,
+    reason: &str,
+) -> Result<u32, ServiceError> {
+    let mut lifted = 0;
+    for hold in gateway.holds.open().iter() {
+        if hold.opened_by.is_none()
+            && is_meant(hold)
+            && lift_as(gateway, Actor::HOLDFAST, hold.id, by.clone(), reason).await?
+        {
+            lifted += 1;
+        }
+    }
+    Ok(lifted)
 }
 
 /// Pauses a destination by hand.
@@ -109,16 +156,8 @@ pub(crate) async fn lift_for_credential(
     by: LiftedBy,
     reason: &str,
 ) -> Result<u32, ServiceError> {
-    let mut lifted = 0;
-    for hold in gateway.holds.open().iter() {
-        if hold.opened_by.is_none()
-            && ended_by(hold, credential, only_on)
-            && lift_as(gateway, Actor::HOLDFAST, hold.id, by.clone(), reason).await?
-        {
-            lifted += 1;
-        }
-    }
-    Ok(lifted)
+    let is_ended = |hold: &Hold| ended_by(hold, credential, only_on);
+    lift_where(gateway, is_ended, by, reason).await
 }
 
 /// `only_on` is where it was proved; `None` if that cannot be asked.
@@ -234,7 +273,9 @@ async fn view(gateway: &Gateway, hold: Hold) -> Result<HoldView, ServiceError> {
         }
     }
     destinations.sort();
-    Ok(HoldView { hold, open, destinations, waiting: behind.queued, first_deadline })
+    let waiting = behind.queued;
+    let regrant_url = open.then(|| regrant::url_for(gateway, &hold)).flatten();
+    Ok(HoldView { hold, open, destinations, waiting, first_deadline, regrant_url })
 }
 
 #[cfg(test)]

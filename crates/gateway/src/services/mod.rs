@@ -5,15 +5,18 @@
 
 pub mod apps;
 pub mod backup;
+pub mod connect;
 pub mod correction;
 pub mod credentials;
 pub mod dead_letters;
 pub mod destinations;
+pub mod erasure;
 mod error;
 pub mod holds;
 pub mod keys;
 pub(crate) mod probing;
 pub(crate) mod secrets;
+pub mod sessions;
 pub mod standby;
 pub mod status;
 pub(crate) mod trial;

@@ -150,6 +150,14 @@ fn bound_to(destination: &Destination, candidate: &CredentialId) -> Destination 
     bound
 }
 
+/// The destination as it is while this credential of it is in use.
+pub(crate) fn as_used_by(destination: &Destination, credential: &CredentialId) -> Destination {
+    if destination.credential == *credential {
+        return destination.clone();
+    }
+    bound_to(destination, credential)
+}
+
 /// Proved, and not known to be past its end.
 fn is_ready(gateway: &Gateway, credential: &CredentialId) -> bool {
     let now = gateway.clock.wall().to_seconds();

@@ -360,3 +360,108 @@ async fn a_token_that_will_die_is_told_of_beforehand_at_fewer_and_fewer_days() {
     assert_eq!(data["destinations"], json!(["later"]));
     assert!(data["remedy"].as_str().unwrap().contains("holdfast credential add sixty"), "{data:#}");
 }
+
+fn mail(dir: &std::path::Path, smtp: &str) -> String {
+    std::fs::write(dir.join("smtp"), smtp).unwrap();
+    let smtp = dir.join("smtp");
+    format!(
+        "smtp_url_file = {smtp:?}\nmail_from = \"holdfast@example.com\"\n\
+         mail_to = \"ops@example.com\"\n"
+    )
+}
+
+/// The mails to this address, each as one line.
+fn mails_to(mails: &Mutex<Vec<String>>, address: &str) -> Vec<String> {
+    let mails = mails.lock().unwrap();
+    let to = format!("To: {address}");
+    let one_line = |mail: &String| mail.replace("=\n", "").replace('\n', " ");
+    mails.iter().filter(|mail| mail.contains(&to)).map(one_line).collect()
+}
+
+#[tokio::test]
+async fn the_person_who_has_to_grant_anew_gets_a_mail_with_the_link_and_nobody_elses() {
+    let (office, url) = PostOffice::open().await;
+    let (mails, smtp) = mail_server().await;
+    let (story, _) =
+        Story::begin(|dir| format!("{}{}", webhook(dir, &url), mail(dir, &smtp))).await;
+    let app = json!({"id": APP_ID.to_string(), "platform": "meta", "label": "ours",
+        "secret": story.app_secret});
+    story.call("/v1/apps", &app).await;
+    let theirs = story.sandbox.handle().issue_token(APP_ID, TokenKind::SystemUser, &[ASSET]);
+    let credential = json!({"id": "granted", "platform": "meta", "token": theirs,
+        "app": APP_ID.to_string(), "contact": "person@example.com"});
+    story.call("/v1/credentials", &credential).await;
+    let destination =
+        json!({"id": "theirs", "platform": "meta", "asset": ASSET, "credential": "granted"});
+    story.call("/v1/destinations", &destination).await;
+
+    let tested = story.call("/v1/alerts/test", &json!({"contact": "granted"})).await;
+    assert_eq!(tested["channels"], json!(["contact:granted"]));
+    until("a test", || mails_to(&mails, "person@example.com").len() == 1).await;
+    assert_eq!(mails_to(&mails, "ops@example.com"), Vec::<String>::new());
+    let key = Some(story.admin.expose());
+    for (contact, status) in [("it", 422), ("nobody", 404)] {
+        let body = json!({ "contact": contact });
+        story.harness.call("POST", "/v1/alerts/test", key, &body).await.expect(status);
+    }
+
+    assert!(story.sandbox.handle().set_token_state(&theirs, TokenState::LoggedOut));
+    let events = json!(story.harness.event_list(0..5));
+    story.call("/v1/events?destination=theirs", &events).await;
+    until("the person", || mails_to(&mails, "person@example.com").len() == 2).await;
+    let told = mails_to(&mails, "person@example.com")[1].clone();
+    assert!(told.contains("Subject: The access \"granted\" to Meta has ended."), "{told}");
+    assert!(told.contains("/connect/regrant/granted"), "{told}");
+    assert!(told.contains("Waiting: 5 items"), "{told}");
+    assert!(!told.contains("ops@example.com") && !told.contains("holdfast hold"), "{told}");
+    until("operators", || office.types() == ["hold.opened"]).await;
+    let link = office.last()["data"]["regrant_url"].as_str().unwrap().to_owned();
+    assert!(link.ends_with("/connect/regrant/granted"), "{link}");
+    // Nothing is told twice, and what nobody is named for goes to the operators alone.
+    story.pass(10_000);
+    let new = story.sandbox.handle().issue_token(APP_ID, TokenKind::SystemUser, &[ASSET]);
+    let credential = json!({"id": "granted", "platform": "meta", "token": new});
+    story.call("/v1/credentials", &credential).await;
+    until("it works again", || mails_to(&mails, "person@example.com").len() == 3).await;
+    assert!(mails_to(&mails, "person@example.com")[2].contains("works again"));
+    let everything = format!("{:?}", mails.lock().unwrap());
+    for window in theirs.as_bytes().windows(20) {
+        assert!(!everything.contains(std::str::from_utf8(window).unwrap()));
+    }
+    drop(story.dir);
+}
+
+#[tokio::test]
+async fn what_one_look_finds_of_the_same_fault_is_one_message() {
+    let (office, url) = PostOffice::open().await;
+    let (story, _) = Story::begin(|dir| webhook(dir, &url)).await;
+    let mut tokens = Vec::new();
+    for name in ["a", "b", "c"] {
+        let token =
+            story.sandbox.handle().issue_token(APP_ID, TokenKind::ExpiringSystemUser, &[ASSET]);
+        let credential = json!({"id": name, "platform": "meta", "token": token});
+        story.call("/v1/credentials", &credential).await;
+        let destination = json!({"id": format!("to-{name}"), "platform": "meta", "asset": ASSET,
+            "credential": name});
+        story.call("/v1/destinations", &destination).await;
+        tokens.push(token);
+    }
+    story.pass(40 * 24 * HOUR_MS);
+    until("all three expire soon", || !office.types().is_empty()).await;
+    assert_eq!(office.types(), ["credential.expires_21d"]);
+    let data = office.last()["data"].clone();
+    assert_eq!(data["destinations"], json!(["to-a", "to-b", "to-c"]), "{data:#}");
+    assert_eq!(data["together_with"].as_array().unwrap().len(), 2);
+    for name in ["a", "b", "c"] {
+        assert!(
+            data["what"].as_str().unwrap().contains(&format!("credential {name} ")),
+            "{data:#}"
+        );
+    }
+    // A tick later nothing of it is told again.
+    story.pass(10_000);
+    let test = story.call("/v1/alerts/test", &json!({})).await;
+    until("a test", || office.types().len() == 2).await;
+    assert_eq!(office.last()["data"]["key"], test["key"]);
+    drop(story.dir);
+}

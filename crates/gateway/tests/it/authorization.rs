@@ -17,7 +17,7 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 fn example(path: &str) -> String {
     path.replace("{version}", "v25.0")
         .replace("{platform}", "meta")
-        .replace("{code}", "190")
+        .replace("{fault}", "190")
         .replace("{subcode}", "463")
         .replace("{asset}", "1")
         .replace("{id}", "nothing")
@@ -36,7 +36,7 @@ async fn every_route_admits_exactly_whom_it_says() {
     callers.push(("a revoked key", Some(revoked), None));
 
     let mut walked = 0;
-    for route in routes() {
+    for route in routes().filter(|route| !route.is_page) {
         for (name, key, role) in &callers {
             let path = example(route.path);
             let answer = harness.call(route.method, &path, key.as_deref(), &json!({})).await;
@@ -60,6 +60,87 @@ async fn every_route_admits_exactly_whom_it_says() {
         }
     }
     assert!(walked >= 150, "only {walked} calls");
+}
+
+/// Signs in with a key and returns what the browser would send from then on.
+async fn cookie(harness: &Harness, key: &str) -> String {
+    let form = format!("key={key}");
+    let request = harness.request("POST", "/sign-in").body(form);
+    let answer = crate::harness::read(request).await.expect(303);
+    answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn every_page_admits_exactly_whose_session_it_says() {
+    let harness = Harness::start().await;
+    let ingest = harness.key("sender", Role::Ingest, &[]).await;
+    let mut callers = vec![("nobody", None, None, None)];
+    for role in [Role::Operator, Role::Admin] {
+        let key = harness.key(role.as_str(), role, &[]).await;
+        let cookie = cookie(&harness, key.expose()).await;
+        // A key in a header opens no page, and with a session it changes nothing.
+        callers.push(("a key in a header", Some(key.expose().to_owned()), None, None));
+        callers.push((role.as_str(), Some(ingest.expose().to_owned()), Some(cookie), Some(role)));
+    }
+    let gone = harness.key("gone", Role::Admin, &[]).await;
+    let dead = cookie(&harness, gone.expose()).await;
+    harness.revoke("gone").await;
+    callers.push(("the session of a revoked key", None, Some(dead), None));
+
+    let mut walked = 0;
+    for route in routes().filter(|route| route.is_page) {
+        for (name, key, cookie, role) in &callers {
+            // Signing out would end the walk.
+            if route.path == "/sign-out" && role.is_some() {
+                continue;
+            }
+            let path = example(route.path);
+            let mut request = harness.request(route.method, &path);
+            if let Some(key) = key {
+                request = request.bearer_auth(key);
+            }
+            if let Some(cookie) = cookie {
+                request = request.header("cookie", cookie);
+            }
+            let answer = crate::harness::read(request).await;
+            let body = answer.body.as_str().unwrap_or_default();
+            let what = format!("{} {path} by {name}: {} {body}", route.method, answer.status);
+            let is_admitted = route.admits(*role);
+            let is_sent_to_sign_in = answer.status == 303;
+            match (is_admitted, role, route.method) {
+                // That is the route that tries keys, and here it was given none.
+                (true, _, "POST") if route.least_role.is_none() => {
+                    assert_eq!(answer.status, 401, "{what}");
+                }
+                // What it is refused for is that its form lacks the session's text.
+                (true, _, "POST") => {
+                    assert_eq!(answer.status, 403, "{what}");
+                    assert!(body.contains("does not carry the text"), "{what}");
+                }
+                (true, ..) => assert!(matches!(answer.status, 200 | 400 | 404), "{what}"),
+                (false, None, "GET") => assert!(is_sent_to_sign_in, "{what}"),
+                (false, None, _) => assert_eq!(answer.status, 401, "{what}"),
+                (false, Some(_), _) => {
+                    assert_eq!(answer.status, 403, "{what}");
+                    assert!(body.contains("needs the role"), "{what}");
+                }
+            }
+            walked += 1;
+        }
+    }
+    assert!(walked >= 50, "only {walked} calls");
+}
+
+#[tokio::test]
+async fn a_session_opens_pages_and_nothing_else() {
+    let harness = Harness::start().await;
+    let key = harness.key("boss", Role::Admin, &[]).await;
+    let cookie = cookie(&harness, key.expose()).await;
+    for route in routes().filter(|route| !route.is_page && route.least_role.is_some()) {
+        let request = harness.request(route.method, &example(route.path)).header("cookie", &cookie);
+        let answer = crate::harness::read(request).await;
+        assert_eq!(answer.status, 401, "{} {}", route.method, route.path);
+    }
 }
 
 #[tokio::test]

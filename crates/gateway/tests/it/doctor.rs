@@ -18,15 +18,15 @@ const OURS: &str = "3a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 const THEIRS: &str = "4a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 const NEVER: &str = "9a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 
-struct Clinic {
+pub struct Clinic {
     sandbox: RunningSandbox,
     harness: Harness,
     admin: String,
-    app_secret: String,
+    pub app_secret: String,
 }
 
 impl Clinic {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
         let control = sandbox.handle();
         let app_secret = control.add_app(APP_ID, Proof::Optional);
@@ -41,11 +41,11 @@ impl Clinic {
         Self { sandbox, harness, admin, app_secret }
     }
 
-    fn control(&self) -> &SandboxHandle {
+    pub fn control(&self) -> &SandboxHandle {
         self.sandbox.handle()
     }
 
-    fn meta_token(&self) -> String {
+    pub fn meta_token(&self) -> String {
         self.control().issue_token(APP_ID, TokenKind::SystemUser, &[ASSET, OTHER_ASSET])
     }
 
@@ -59,7 +59,7 @@ impl Clinic {
         self.control().issue_snap(entry).unwrap().text
     }
 
-    async fn call(&self, path: &str, body: &Value) -> Value {
+    pub async fn call(&self, path: &str, body: &Value) -> Value {
         self.harness.call("POST", path, Some(&self.admin), body).await.body
     }
 
@@ -80,7 +80,7 @@ impl Clinic {
         self.ask(json!({"platform": platform, "token": token, "assets": assets})).await
     }
 
-    async fn ask(&self, question: Value) -> Value {
+    pub async fn ask(&self, question: Value) -> Value {
         let answer = self.harness.call("POST", "/v1/doctor", Some(&self.admin), &question).await;
         answer.expect(200).body
     }
@@ -96,10 +96,10 @@ struct Case {
 }
 
 #[derive(Default)]
-struct Table(Vec<Case>);
+pub struct Table(Vec<Case>);
 
 impl Table {
-    fn settled(&mut self, what: &'static str, expected: &'static str, report: Value) {
+    pub fn settled(&mut self, what: &'static str, expected: &'static str, report: Value) {
         self.0.push(Case { what, expected, is_undecided: false, report });
     }
 
@@ -109,7 +109,7 @@ impl Table {
 
     /// Prints what was made of each, and fails for all that are wrong together.
     #[allow(clippy::print_stdout, reason = "the table is what one wants to see")]
-    fn check(self) {
+    pub fn check(self) {
         let mut wrong = Vec::new();
         for Case { what, expected, is_undecided, report } in self.0 {
             let hypotheses = report["hypotheses"].as_array().unwrap();

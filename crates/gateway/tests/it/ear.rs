@@ -11,6 +11,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// Longest request that is listened to.
 const MAX_BODY_BYTES: usize = 4 << 20;
@@ -19,6 +20,8 @@ const MAX_BODY_BYTES: usize = 4 << 20;
 struct Memory {
     heard: Arc<Mutex<Vec<Value>>>,
     answers_to_lose: Arc<AtomicU32>,
+    /// Requests wait as long as this is true, and are then answered with a failure.
+    is_stalled: Arc<watch::Sender<bool>>,
 }
 
 pub struct Ear {
@@ -42,6 +45,11 @@ impl Ear {
         self.memory.answers_to_lose.store(requests, Ordering::SeqCst);
     }
 
+    /// Whether the next requests with events wait. Those that waited are told that it failed.
+    pub fn stall(&self, is_stalled: bool) {
+        self.memory.is_stalled.send_replace(is_stalled);
+    }
+
     /// The bodies of the requests with events so far.
     pub fn heard(&self) -> Vec<Value> {
         self.memory.heard.lock().unwrap().clone()
@@ -63,6 +71,12 @@ async fn answer(State(memory): State<Memory>, request: Request) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap();
     let events = body["data"].as_array().map_or(0, Vec::len);
     memory.heard.lock().unwrap().push(body);
+    let mut stalled = memory.is_stalled.subscribe();
+    if *stalled.borrow_and_update() {
+        // Whoever could end it is gone with the test.
+        let _ = stalled.wait_for(|is_stalled| !is_stalled).await;
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let lose = |left: u32| left.checked_sub(1);
     if memory.answers_to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, lose).is_ok() {
         let cut = stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });

@@ -167,6 +167,11 @@ impl Harness {
         (shop, self.key("sender", Role::Ingest, &[]).await)
     }
 
+    /// For calls to others than the gateway.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     pub async fn call(&self, method: &str, path: &str, key: Option<&str>, body: &Value) -> Answer {
         let mut request = self.request(method, path).header("content-type", "application/json");
         if let Some(key) = key {

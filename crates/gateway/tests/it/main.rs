@@ -2,11 +2,16 @@
 
 mod alerts;
 mod authorization;
+mod connect;
 mod dead_letters;
 mod doctor;
+mod doctor_push;
+mod doctor_whatsapp;
 mod dropin;
 mod dropin_shapes;
 mod ear;
+mod erasures;
+mod faults;
 mod harness;
 mod ingest;
 mod messaging;
@@ -14,5 +19,6 @@ mod ndjson;
 mod profiles;
 mod renewing;
 mod routing;
+mod signals;
 mod snap;
 mod watching;

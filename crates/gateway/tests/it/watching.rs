@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use holdfast_model::access::Role;
 use holdfast_sandbox::{
-    NewSnapToken, Proof, RunningSandbox, Sandbox, SandboxSettings, TokenKind, TokenState,
+    Change, NewSnapToken, Proof, RunningSandbox, Sandbox, SandboxSettings, TokenKind, TokenState,
 };
 use holdfast_testkit::APP_ID;
 use serde_json::{Value, json};
@@ -178,4 +178,130 @@ async fn a_young_token_is_asked_about_again_until_it_is_accepted() {
     };
     let waited = tokio::time::timeout(Duration::from_secs(60), accepted).await;
     assert!(waited.is_ok(), "nobody had to ask for it");
+}
+
+#[tokio::test]
+async fn a_young_token_is_asked_about_soon_at_first_and_then_with_patience() {
+    const MINUTE_MS: u64 = 60_000;
+    let watch = Watch::begin().await;
+    let snap = |active_after_s, age_s| {
+        let organization = Some(ORGANIZATION.to_owned());
+        let entry = NewSnapToken { organization, active_after_s, age_s, ..NewSnapToken::default() };
+        watch.sandbox.handle().issue_snap(entry).unwrap().text
+    };
+    watch.add("snap", &snap(0, 86_400 * 30), &[PIXEL]).await;
+    let added = watch.add("snap", &snap(5 * 3_600, 0), &[]).await;
+    assert_eq!(added["activated"], false, "{added:#}");
+    let mut asked = watch.settled().await;
+    for (minutes, is_asked) in [(4, false), (2, true), (3, false), (4, true), (8, false), (6, true)]
+    {
+        watch.pass(minutes * MINUTE_MS).await;
+        let now = watch.settled().await;
+        assert_eq!(now > asked, is_asked, "after {minutes} minutes more");
+        asked = now;
+    }
+    watch.held_for(&[]).await;
+}
+
+#[tokio::test]
+async fn a_standby_that_dies_is_told_of_before_it_is_needed_and_does_not_take_over() {
+    let watch = Watch::begin().await;
+    let issue = || watch.sandbox.handle().issue_token(APP_ID, TokenKind::SystemUser, &[ASSET]);
+    let (first, spare) = (issue(), issue());
+    watch.add("meta", &first, &[ASSET]).await;
+    let credential = json!({"id": "spare", "platform": "meta", "token": spare});
+    watch.call("POST", "/v1/credentials", &credential).await;
+    let path = format!("/v1/destinations/to-{ASSET}/standby");
+    let set = watch.call("PUT", &path, &json!({"credentials": ["spare"]})).await;
+    assert_eq!(set["unproved"], json!([]), "{set:#}");
+    assert!(watch.sandbox.handle().set_token_state(&spare, TokenState::Revoked));
+    watch.settled().await;
+    watch.pass(25 * HOUR_MS).await;
+    watch.held_for(&["meta.token_revoked"]).await;
+    let hold = watch.call("GET", "/v1/holds", &Value::Null).await[0].clone();
+    assert_eq!(hold["scope"], json!({"credential": "spare"}), "{hold:#}");
+    assert_eq!(hold["destinations"], json!([]), "nothing is stopped by it");
+    let told = async {
+        loop {
+            let alerts = watch.call("GET", "/v1/alerts", &Value::Null).await;
+            let says = |alert: &Value| {
+                let title = alert["title"].as_str().unwrap_or_default();
+                title.contains(&format!("credential=spare, which stands by for to-{ASSET}"))
+            };
+            if alerts.as_array().unwrap().iter().any(says) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), told).await.is_ok());
+    // When the one in use dies too, the dead one is not tried.
+    assert!(watch.sandbox.handle().set_token_state(&first, TokenState::Revoked));
+    let event = json!(watch.harness.event_list(0..3));
+    watch.call("POST", &format!("/v1/events?destination=to-{ASSET}"), &event).await;
+    watch.held_for(&["meta.token_revoked", "meta.token_revoked"]).await;
+    let shop = watch.call("GET", &format!("/v1/destinations/to-{ASSET}"), &Value::Null).await;
+    assert_eq!(shop["credential"], "it", "{shop:#}");
+    // Mended, it takes over without being asked.
+    assert!(watch.sandbox.handle().set_token_state(&spare, TokenState::Valid));
+    watch.pass(2 * HOUR_MS).await;
+    let shop =
+        async || watch.call("GET", &format!("/v1/destinations/to-{ASSET}"), &Value::Null).await;
+    let taken_over = async {
+        while shop().await["credential"] != "spare" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), taken_over).await;
+    assert!(waited.is_ok(), "{:#}", shop().await);
+    watch.held_for(&["meta.token_revoked"]).await;
+}
+
+#[tokio::test]
+async fn a_permission_that_is_named_no_more_is_told_of_and_never_held() {
+    let watch = Watch::begin().await;
+    let token = watch.sandbox.handle().issue_token(APP_ID, TokenKind::SystemUser, &[ASSET]);
+    watch.add("meta", &token, &[ASSET]).await;
+    let version =
+        async || watch.call("GET", "/v1/credentials/it", &Value::Null).await["versions"][0].clone();
+    let had = version().await["scopes"].clone();
+    let had: Vec<String> = serde_json::from_value(had).unwrap();
+    assert!(had.len() > 1, "{had:?}");
+    let scopes = |scopes: &[String]| {
+        let change = Change::Scopes { token: token.clone(), scopes: scopes.to_vec() };
+        assert!(watch.sandbox.handle().change(&change));
+    };
+    scopes(&had[1..]);
+    watch.settled().await;
+    watch.pass(25 * HOUR_MS).await;
+    let until = async |lost: Value| {
+        let looking = async {
+            while version().await["scopes_lost"] != lost {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(60), looking).await;
+        assert!(waited.is_ok(), "expected {lost}: {:#}", version().await);
+    };
+    until(json!([had[0]])).await;
+    // Looked at once more it is still lost, and told once.
+    watch.pass(25 * HOUR_MS).await;
+    watch.settled().await;
+    assert_eq!(version().await["scopes_lost"], json!([had[0]]));
+    let alerts =
+        async || watch.call("GET", "/v1/alerts", &Value::Null).await.as_array().unwrap().clone();
+    let told = async {
+        while alerts().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), told).await.is_ok());
+    let told = alerts().await;
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(told[0]["fault"], "holdfast.scopes_lost");
+    assert!(told[0]["title"].as_str().unwrap().contains(&had[0]), "{told:#?}");
+    watch.held_for(&[]).await;
+    scopes(&had);
+    watch.pass(25 * HOUR_MS).await;
+    until(Value::Null).await;
 }

@@ -32,6 +32,8 @@ pub struct ErrorAnswer {
     title: String,
     user_message: String,
     pub is_transient: bool,
+    /// Meta says in so many words that it is not transient. Most answers say neither.
+    pub is_final: bool,
     pub trace_id: Option<String>,
 }
 
@@ -62,6 +64,7 @@ impl ErrorAnswer {
             title: text(error, "error_user_title").unwrap_or_default(),
             user_message: text(error, "error_user_msg").unwrap_or_default(),
             is_transient: error["is_transient"] == true,
+            is_final: error["is_transient"] == false,
             trace_id: text(error, "fbtrace_id").map(|id| redact_and_cut(&id, 100)),
         }
     }

@@ -17,6 +17,9 @@ pub fn classify(error: &ErrorAnswer) -> &'static Entry {
 fn name_of(error: &ErrorAnswer) -> &'static str {
     match error.code {
         190 => token_fault(error),
+        1 if error.subcode == Some(2_853_001) => "meta.page_profile_link",
+        2 if error.subcode == Some(2_018_344) => "meta.page_terms_pending",
+        1 if error.is_final => "meta.error_not_transient",
         101 => "meta.app_invalid",
         102 => "meta.token_refused",
         104 => "meta.signature_required",
@@ -27,12 +30,16 @@ fn name_of(error: &ErrorAnswer) -> &'static str {
         368 => "meta.policy_block",
         506 => "meta.duplicate",
         803 => "meta.alias_unknown",
+        2500 if error.says("active access token") => "meta.no_token_seen",
         2500 => "meta.bad_path",
         2635 => "meta.version_retired",
         4 => "meta.throttled_app",
-        17 | 32 => "meta.throttled_user",
+        17 => "meta.throttled_user",
+        32 => "meta.throttled_page",
         613 => "meta.throttled_account",
         80_000..=80_014 => "meta.throttled_business",
+        3962 => "meta.scope_not_valid",
+        1_487_301 | 1_487_366 | 1_487_390 | 2650 | 2654 | 2655 => "meta.marketing_object",
         1 | 2 | 9 | 341 | 5_000 | 21_009 => "meta.transient",
         _ if error.is_transient => "meta.transient",
         _ => "meta.unknown_code",
@@ -64,9 +71,9 @@ fn token_fault_by_message(error: &ErrorAnswer) -> &'static str {
         ("could not be decrypted", "meta.token_damaged"),
         ("cannot parse access token", "meta.not_a_token"),
         ("malformed access token", "meta.not_a_token"),
-        ("debug only access token", "meta.not_a_token"),
-        ("session key", "meta.not_a_token"),
-        ("access token signature", "meta.app_invalid"),
+        ("debug only access token", "meta.debug_only_token"),
+        ("session key", "meta.session_key_malformed"),
+        ("access token signature", "meta.app_secret_mismatch"),
         ("error validating application", "meta.app_invalid"),
         ("application has been deleted", "meta.app_invalid"),
         ("invalid application id", "meta.app_invalid"),
@@ -106,6 +113,12 @@ fn parameter_fault_by_message(error: &ErrorAnswer) -> &'static str {
     }
     if error.says("unsupported post request") || error.says("unsupported get request") {
         return "meta.asset_missing";
+    }
+    if error.says("must provide an app access token") {
+        return "meta.inspection_needs_app_token";
+    }
+    if error.says("did not match the viewing app") {
+        return "meta.inspection_of_another_app";
     }
     if error.says("unexpected key") {
         return "meta.unknown_key";

@@ -52,7 +52,7 @@ fn received(
 }
 
 fn refused(error: &ErrorAnswer, response: &HttpResponse, batch: &BatchView<'_>) -> Judgement {
-    let row = classify(error);
+    let row = row_for_delivery(error, response);
     let fault = fault_of(row, error);
     let mut judgement = match row.action {
         FaultAction::Note => Judgement::all(ItemVerdict::Accepted),
@@ -72,6 +72,21 @@ fn refused(error: &ErrorAnswer, response: &HttpResponse, batch: &BatchView<'_>) 
     };
     judgement.trace_id.clone_from(&error.trace_id);
     judgement
+}
+
+/// Some rows explain answers to other calls only. As an answer to a delivery nobody has described
+/// them, and what is a note there must not pass for success here.
+///
+/// And an unknown error of the server's own may come after the work was done, whatever is said of
+/// its passing; looking for a bad event would send the others twice.
+fn row_for_delivery(error: &ErrorAnswer, response: &HttpResponse) -> &'static Entry {
+    let row = classify(error);
+    let is_of_another_call = row.action == FaultAction::Note && row.class != FaultClass::Payload;
+    if is_of_another_call {
+        return entry("meta.unknown_code");
+    }
+    let may_have_been_done = row.name == "meta.error_not_transient" && response.status >= 500;
+    if may_have_been_done { entry("meta.transient") } else { row }
 }
 
 /// After a definitive refusal nothing was processed.

@@ -3,7 +3,8 @@
 //! * `admit`, `normalize`: from a raw event to a fragment.
 //! * `request`, `proof`: from fragments to a signed request.
 //! * `answer`, `classify`, `suspects`, `usage`, `judge`: from an answer to what it means.
-//! * `probes`: harmless questions about a token.
+//! * `probes`: harmless questions about a token. `subscriptions`: what Meta tells by itself.
+//! * `traces`: what people are known by, as fragments have it.
 //! * `faults`: the catalog.
 
 mod admit;
@@ -15,7 +16,9 @@ mod normalize;
 mod probes;
 pub mod proof;
 mod request;
+mod subscriptions;
 mod suspects;
+mod traces;
 mod usage;
 
 use holdfast_model::destination::DestinationSettings;
@@ -25,9 +28,12 @@ use holdfast_model::platform::PlatformId;
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
 use serde_json::{Map, Value};
 
+pub(crate) use faults::CATALOG;
 pub use normalize::{Normalized, Surroundings, normalize_field};
+pub(crate) use probes::{get, read as read_probe, read_list};
+pub use subscriptions::{missing_death_signals, read_subscriptions, subscriptions};
 
-use crate::catalog::Catalog;
+use crate::subject::{IdentifierKind, Traces};
 use crate::{
     AdmitContext, BatchView, Judgement, Limits, Platform, Probe, ProbeContext, ProbeKind,
     ProbeReading, Rejection, RequestContext,
@@ -111,7 +117,13 @@ impl Platform for Meta {
         probes::read(kind, response)
     }
 
-    fn catalog(&self) -> &'static Catalog {
-        &faults::CATALOG
+    fn traces(
+        &self,
+        kind: IdentifierKind,
+        text: &str,
+        calling_codes: &[Option<&'static str>],
+        out: &mut Traces,
+    ) {
+        traces::traces(kind, text, calling_codes, out);
     }
 }

@@ -35,7 +35,7 @@ pub fn examinations(cx: &ProbeContext<'_>) -> Vec<Probe> {
     vec![Probe { kind: ProbeKind::Identity, request: get(cx, "/me", "fields=id,name") }]
 }
 
-fn get(cx: &ProbeContext<'_>, path: &str, query: &str) -> HttpRequest {
+pub(crate) fn get(cx: &ProbeContext<'_>, path: &str, query: &str) -> HttpRequest {
     let mut query = Zeroizing::new(query.to_owned());
     if let Some(parameters) = proof::parameters(&cx.signing, cx.now) {
         query.push('&');
@@ -43,6 +43,35 @@ fn get(cx: &ProbeContext<'_>, path: &str, query: &str) -> HttpRequest {
     }
     let bearer = Zeroizing::new(format!("Bearer {}", cx.signing.token.expose()));
     request(cx, path, query, bearer)
+}
+
+/// A question that only the app itself may ask; `None` where its secret is not known.
+pub(crate) fn get_as_app(cx: &ProbeContext<'_>, path: &str, query: &str) -> Option<HttpRequest> {
+    let (id, secret) = cx.app?;
+    let token = Secret::new(format!("{id}|{}", secret.expose()));
+    let signing = Signing { token: &token, app_secret: Some(secret), ..cx.signing };
+    Some(get(&ProbeContext { signing, ..*cx }, path, query))
+}
+
+/// A list that was asked for. What `pick` makes of each row is kept.
+pub(crate) fn read_list(
+    response: &HttpResponse,
+    pick: impl Fn(&Value) -> Vec<String>,
+) -> ProbeReading {
+    /// More rows than these say nothing new to a diagnosis.
+    const MOST: usize = 200;
+    match answer::read(response) {
+        Answer::Error(error) => refusal(ProbeKind::Quality, &error),
+        Answer::Other(value) if (200..300).contains(&response.status) => {
+            let Some(rows) = value["data"].as_array() else {
+                return reading(ProbeAnswer::Silent, Learned::default());
+            };
+            let listed = rows.iter().flat_map(pick).map(|name| redact_and_cut(&name, 100));
+            let listed = Some(listed.take(MOST).collect());
+            reading(ProbeAnswer::Proved, Learned { listed, ..Learned::default() })
+        }
+        _ => reading(ProbeAnswer::Silent, Learned::default()),
+    }
 }
 
 /// Asked with an app token where the app is ours, else with the token itself, which works for
@@ -119,7 +148,7 @@ fn refusal(kind: ProbeKind, error: &ErrorAnswer) -> ProbeReading {
         }
         (FaultAction::Hold, FaultClass::Policy) => ProbeAnswer::Silent,
         (FaultAction::Hold, _) => ProbeAnswer::Unprobeable,
-        (FaultAction::DeadLetter, _) => ProbeAnswer::Unprobeable,
+        (FaultAction::DeadLetter | FaultAction::Note, _) => ProbeAnswer::Unprobeable,
         _ => ProbeAnswer::Silent,
     };
     let mut reading = reading(answer, Learned::default());
@@ -188,12 +217,25 @@ fn learned(data: &Value) -> Learned {
             "APP" => CredentialKind::App,
             _ => CredentialKind::Unknown,
         }),
+        listed: None,
         app_id: data["app_id"].as_str().map(|id| redact_and_cut(id, 40)),
-        user_id: data["user_id"].as_str().map(|id| redact_and_cut(id, 40)),
         expires_at: expiry(&data["expires_at"]),
         data_access_expires_at: expiry(&data["data_access_expires_at"]),
         scopes,
+        subject: id(&data["user_id"]),
     }
+}
+
+/// An id as the platforms write them: a text, opaque, of bounded length. Some answers have a number.
+fn id(value: &Value) -> Option<String> {
+    /// App-scoped ids have 17 digits at most.
+    const MAX_ID_CHARS: usize = 64;
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (1..=MAX_ID_CHARS).contains(&text.len()).then_some(text)
 }
 
 /// 0 is never; a missing date is unknown, not never.

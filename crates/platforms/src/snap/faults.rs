@@ -3,16 +3,12 @@
 //! Snap publishes no list of codes. Where an answer gives a number it is that, else the row is
 //! found by the HTTP status; each page says how sure it is. (`spec/snap-conversions.md` §7, §8)
 
-use holdfast_model::fault::{FaultAction, FaultClass, PlatformCode};
+use holdfast_model::fault::{FaultAction, FaultClass};
 use holdfast_model::scope::SelectorKind;
 
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{Catalog, Entry, code};
 
-pub static CATALOG: Catalog = Catalog { entries: ENTRIES };
-
-const fn code(code: i64) -> PlatformCode {
-    PlatformCode { code, subcode: None }
-}
+pub static CATALOG: Catalog = Catalog { families: &[ENTRIES] };
 
 static ENTRIES: &[Entry] = &[
     Entry {

@@ -7,6 +7,7 @@
 //! * `answer`, `classify`, `judge`: from an answer to what it means. Snap publishes neither its
 //!   refusals nor their numbers, so most of what is known of them is data in `classify`.
 //! * `probes`: harmless questions about a token.
+//! * `traces`: what people are known by, as fragments have it.
 //! * `faults`: the catalog.
 
 mod admit;
@@ -17,6 +18,7 @@ mod judge;
 mod normalize;
 mod probes;
 mod request;
+mod traces;
 
 use holdfast_model::destination::DestinationSettings;
 use holdfast_model::fault::Fault;
@@ -26,9 +28,10 @@ use holdfast_model::platform::PlatformId;
 use holdfast_model::wire::{HttpRequest, HttpResponse, TransportFailure};
 use serde_json::{Map, Value};
 
+pub(crate) use faults::CATALOG;
 pub use normalize::{Field, Surroundings, normalize as normalize_field};
 
-use crate::catalog::Catalog;
+use crate::subject::{IdentifierKind, Traces};
 use crate::{
     AdmitContext, BatchView, Judgement, Limits, Platform, Probe, ProbeContext, ProbeKind,
     ProbeReading, Rejection, RequestContext, Way,
@@ -121,8 +124,14 @@ impl Platform for Snap {
         probes::read(kind, response)
     }
 
-    fn catalog(&self) -> &'static Catalog {
-        &faults::CATALOG
+    fn traces(
+        &self,
+        kind: IdentifierKind,
+        text: &str,
+        calling_codes: &[Option<&'static str>],
+        out: &mut Traces,
+    ) {
+        traces::traces(kind, text, calling_codes, out);
     }
 }
 

@@ -91,9 +91,9 @@ fn the_auth_family() {
         ("The access token could not be decrypted", "meta.token_damaged"),
         ("Invalid OAuth access token - Cannot parse access token", "meta.not_a_token"),
         ("Malformed access token AQB", "meta.not_a_token"),
-        ("Invalid OAuth access token - Debug only access token", "meta.not_a_token"),
-        ("Session key is malformed", "meta.not_a_token"),
-        ("Invalid OAuth access token signature.", "meta.app_invalid"),
+        ("Invalid OAuth access token - Debug only access token", "meta.debug_only_token"),
+        ("Session key is malformed", "meta.session_key_malformed"),
+        ("Invalid OAuth access token signature.", "meta.app_secret_mismatch"),
         (
             "Error validating application. Cannot get application info due to a system error.",
             "meta.app_invalid",
@@ -180,7 +180,7 @@ fn throttles_wait_as_long_as_the_header_says() {
     for (code, expected) in [
         (4, "meta.throttled_app"),
         (17, "meta.throttled_user"),
-        (32, "meta.throttled_user"),
+        (32, "meta.throttled_page"),
         (613, "meta.throttled_account"),
         (80_000, "meta.throttled_business"),
         (80_014, "meta.throttled_business"),

@@ -30,14 +30,10 @@ pub async fn post(
         if token.app != app {
             return Err(missing());
         }
+        super::system_users::has_installed(world, &user, app)?;
         // This call needs a proof whatever the app's setting is.
         required_proof(&turn)?;
-        let scopes: Vec<String> =
-            required(&turn, "scope")?.split(',').map(|scope| scope.trim().to_owned()).collect();
-        if let Some(unknown) = scopes.iter().find(|scope| !is_issuable(scope)) {
-            let message = format!("(#3962) Provided permission is not valid: {unknown}");
-            return Err(GraphError::bad_request(3962, None, message));
-        }
+        let scopes = issuable(required(&turn, "scope")?)?;
         let is_expiring = turn.call.field("set_token_expires_in_60_days") == Some("true");
         let kind = if is_expiring { TokenKind::ExpiringSystemUser } else { TokenKind::SystemUser };
         let entry = NewToken {
@@ -80,12 +76,24 @@ pub async fn delete(
     })
 }
 
-fn required_proof(turn: &Turn) -> Result<(), GraphError> {
+pub fn required_proof(turn: &Turn) -> Result<(), GraphError> {
     if turn.call.presented.proof.is_some() {
         return Ok(());
     }
     let message = "API calls from the server require an appsecret_proof argument";
     Err(GraphError::bad_request(100, None, message).of_kind(super::answer::METHOD))
+}
+
+/// The scopes in a list, if a system user's token may have all of them.
+pub fn issuable(list: &str) -> Result<Vec<String>, GraphError> {
+    let scopes: Vec<String> = list.split(',').map(|scope| scope.trim().to_owned()).collect();
+    match scopes.iter().find(|scope| !is_issuable(scope)) {
+        None => Ok(scopes),
+        Some(unknown) => {
+            let message = format!("(#3962) Provided permission is not valid: {unknown}");
+            Err(GraphError::bad_request(3962, None, message))
+        }
+    }
 }
 
 /// What a system user's token may be given (`tokens.md §2`).

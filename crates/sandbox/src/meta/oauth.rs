@@ -69,6 +69,7 @@ pub async fn client_code(State(sandbox): State<SandboxHandle>, turn: Turn) -> Re
             kind: Some(TokenKind::User),
             assets: token.assets.iter().cloned().collect(),
             scopes: Some(token.scopes.iter().cloned().collect()),
+            declined: Vec::new(),
             lifetime_s: None,
         };
         let now = world.clock.unix_seconds();
@@ -174,6 +175,7 @@ fn redeem(world: &mut World, turn: &Turn) -> Result<Value, GraphError> {
         kind: entry.kind.unwrap_or(TokenKind::ShortLivedUser),
         assets: entry.assets,
         scopes: entry.scopes,
+        declined: entry.declined,
         ..NewToken::default()
     };
     if let Some(code) = world.meta.codes.get_mut(text) {

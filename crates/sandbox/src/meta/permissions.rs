@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::answer::GraphError;
+use super::pushes::{self, NewSignedRequest};
 use super::reads::{about_me, node_of};
 use super::turn::Turn;
 use super::world::{Token, TokenState};
@@ -28,6 +29,20 @@ pub async fn list_of(
 
 pub async fn remove_own(State(sandbox): State<SandboxHandle>, turn: Turn) -> Response {
     about_me(&sandbox, &turn, |world, token| Ok(deauthorize(world, token)))
+}
+
+/// The app is told, if it said where. Nobody waits for its answer.
+fn tell_the_app(world: &World, token: &Token) {
+    let url = world.meta.apps.get(&token.app).and_then(|app| app.deauthorize_url.clone());
+    let Some(url) = url else { return };
+    let wanted = NewSignedRequest::of(token.app, &token.user, url);
+    if let Some(push) = pushes::signed_request(world, &wanted) {
+        tokio::spawn(async move {
+            if let Err(error) = push.send().await {
+                tracing::warn!(%error, "the app did not hear that it was removed");
+            }
+        });
+    }
 }
 
 pub async fn remove_all(
@@ -77,6 +92,7 @@ fn deauthorize(world: &mut World, token: &Token) -> Value {
         known.state = TokenState::AppRemoved;
         known.state_since = now;
     }
+    tell_the_app(world, token);
     json!({ "success": true })
 }
 

@@ -11,13 +11,14 @@ use super::answer::GraphError;
 use super::caller::{Caller, Edge};
 use super::oauth::required;
 use super::turn::{Turn, token_of};
+use super::whatsapp;
 use super::world::{Asset, AssetKind, NewToken, Token, TokenKind};
 use crate::handle::SandboxHandle;
 use crate::world::World;
 
-type Segments = Path<Vec<(String, String)>>;
+pub type Segments = Path<Vec<(String, String)>>;
 
-/// `GET /{dataset}` and `GET /{page}`
+/// `GET /{dataset}`, `GET /{page}` and `GET /{phone_number}`
 pub async fn node(
     State(sandbox): State<SandboxHandle>,
     Path(path): Segments,
@@ -26,6 +27,9 @@ pub async fn node(
     let id = node_of(path);
     let mut world = sandbox.world();
     turn.answer(&mut world, Edge::Graph, &id, |world, caller| {
+        if let Some(number) = whatsapp::number(world, &id, caller)? {
+            return fields(&turn, &number, "id,verified_name", "WhatsAppBusinessPhoneNumber");
+        }
         let (token, asset) = may_read(world, &id, caller)?;
         if asset.kind == AssetKind::Page {
             return page(world, &id, &token, &asset, &turn);

@@ -8,7 +8,10 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::answer::GraphError;
-use super::{debug_token, dialog, events, mint, oauth, permissions, reads};
+use super::{
+    debug_token, dialog, events, instagram, mint, oauth, permissions, reads, subscriptions,
+    system_users, whatsapp,
+};
 use crate::handle::SandboxHandle;
 use crate::timeline::{Endpoint, Target};
 
@@ -23,10 +26,13 @@ pub fn router(sandbox: &SandboxHandle) -> Router<SandboxHandle> {
         .route("/oauth/access_token", get(oauth::access_token).post(oauth::access_token))
         .route("/oauth/revoke", get(oauth::revoke).post(oauth::revoke))
         .route("/oauth/client_code", get(oauth::client_code))
-        .route("/dialog/oauth", get(dialog::get))
+        .route("/dialog/oauth", get(dialog::get).post(dialog::post))
+        .route("/refresh_access_token", get(instagram::refresh))
+        .route("/access_token", get(instagram::exchange))
         .route("/app", get(reads::app))
         .route("/me", get(reads::me))
         .route("/me/accounts", get(reads::accounts))
+        .route("/me/businesses", get(system_users::businesses))
         .route("/me/permissions", get(permissions::list).delete(permissions::remove_own))
         .route("/me/permissions/{permission}", axum::routing::delete(permissions::remove_one_own));
     let versioned = both
@@ -35,9 +41,15 @@ pub fn router(sandbox: &SandboxHandle) -> Router<SandboxHandle> {
         .route("/{node}", get(reads::node))
         .route("/{node}/events", post(events::post))
         .route("/{node}/stats", get(reads::stats))
+        .route("/{node}/subscriptions", get(subscriptions::list))
+        .route("/{node}/phone_numbers", get(whatsapp::phone_numbers))
+        .route("/{node}/subscribed_apps", get(whatsapp::subscribed_apps))
         .route("/{node}/permissions", get(permissions::list_of).delete(permissions::remove_all))
         .route("/{node}/permissions/{permission}", axum::routing::delete(permissions::remove_one))
-        .route("/{node}/access_tokens", post(mint::post).delete(mint::delete));
+        .route("/{node}/access_tokens", post(mint::post).delete(mint::delete))
+        .route("/{node}/system_users", get(system_users::list).post(system_users::create))
+        .route("/{node}/applications", post(system_users::install))
+        .route("/{node}/system_user_access_tokens", post(system_users::client_token));
     both.nest("/{version}", versioned)
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_path)
@@ -55,7 +67,8 @@ pub fn target(method: &Method, uri: &Uri) -> Target {
     let (endpoint, asset) = match segments[..] {
         [asset, "events"] => (Endpoint::Events, Some(asset)),
         ["debug_token"] => (Endpoint::Debug, None),
-        ["oauth" | "dialog", ..] | [_, "access_tokens"] => (Endpoint::Tokens, None),
+        ["oauth" | "dialog" | "refresh_access_token" | "access_token", ..]
+        | [_, "access_tokens" | "system_user_access_tokens"] => (Endpoint::Tokens, None),
         [_, "permissions", ..] if method == Method::DELETE => (Endpoint::Tokens, None),
         ["dataset_quality"] => (Endpoint::Reads, None),
         [node, ..] => (Endpoint::Reads, Some(node)),
@@ -79,7 +92,8 @@ fn version_of(segment: &str) -> Option<u32> {
 }
 
 /// What may be called without a version.
-const WITHOUT_VERSION: [&str; 5] = ["debug_token", "oauth", "dialog", "app", "me"];
+const WITHOUT_VERSION: [&str; 7] =
+    ["debug_token", "oauth", "dialog", "app", "me", "refresh_access_token", "access_token"];
 
 async fn check_version(
     State(sandbox): State<SandboxHandle>,

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ use super::world::{Grant, NewSnapCode, SnapWorld};
 use crate::exchange::Outcome;
 use crate::handle::SandboxHandle;
 use crate::inspect::{TokenPlace, TokenSeen};
+use crate::page;
 use crate::timeline::Misbehaviour;
 
 /// `POST /login/oauth2/access_token`, and where older clients ask.
@@ -47,44 +48,94 @@ pub async fn access_token(State(sandbox): State<SandboxHandle>, turn: Turn) -> R
     response
 }
 
-/// `GET /login/oauth2/authorize`: the person always agrees at once, and the browser goes back with
-/// a code and the caller's `state`.
-pub async fn authorize(State(sandbox): State<SandboxHandle>, turn: Turn) -> Response {
+/// `GET /login/oauth2/authorize`: a person with a browser is asked; a program is agreed to at once,
+/// and goes back with a code and its `state`.
+pub async fn authorize(
+    State(sandbox): State<SandboxHandle>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    turn: Turn,
+) -> Response {
     let mut world = sandbox.world();
     let now = world.clock.unix_seconds();
-    match agree(&mut world.snap, &turn, now) {
-        Ok(location) => (StatusCode::FOUND, [("location", location)]).into_response(),
-        Err(error) => error.response(super::answer::Dialect::V3),
-    }
+    let is_seen = page::is_wanted(&headers, turn.asked("auto"));
+    let answered = asked(&world.snap, &turn).and_then(|asked| {
+        if is_seen {
+            return Ok(question(&world.snap, &asked, &query.unwrap_or_default()));
+        }
+        agree(&mut world.snap, &asked, now)
+    });
+    answered.unwrap_or_else(|error| error.response(super::answer::Dialect::V3))
 }
 
-fn agree(world: &mut SnapWorld, turn: &Turn, now: i64) -> Result<HeaderValue, SnapError> {
+/// `POST /login/oauth2/authorize`: what the person decided.
+pub async fn decide(State(sandbox): State<SandboxHandle>, turn: Turn) -> Response {
+    let mut world = sandbox.world();
+    let now = world.clock.unix_seconds();
+    let answered = asked(&world.snap, &turn).and_then(|asked| {
+        let mut decided = form_urlencoded::parse(&turn.body);
+        if decided.any(|(key, value)| key == "decision" && value == "allow") {
+            return agree(&mut world.snap, &asked, now);
+        }
+        let refused = [("error", "access_denied"), ("error_description", "The user said no")];
+        back(&page::going_back(&asked.redirect_uri, &refused, asked.state.as_deref()))
+    });
+    answered.unwrap_or_else(|error| error.response(super::answer::Dialect::V3))
+}
+
+/// What the app asks for.
+struct Asked {
+    organization: String,
+    redirect_uri: String,
+    state: Option<String>,
+    scopes: Option<Vec<String>>,
+}
+
+fn asked(world: &SnapWorld, turn: &Turn) -> Result<Asked, SnapError> {
     let client_id = turn.asked("client_id").unwrap_or_default();
     let Some((organization, _)) = world.client(client_id) else { return Err(invalid_client()) };
-    let organization = organization.clone();
     if turn.asked("response_type") != Some("code") {
         return Err(refuse("unsupported_response_type", "expected response_type=code"));
     }
     let Some(redirect_uri) = turn.asked("redirect_uri") else {
         return Err(refuse("invalid_request", "redirect_uri is required"));
     };
-    let scopes = turn.asked("scope").map(|t| t.split(' ').map(str::to_owned).collect());
+    Ok(Asked {
+        organization: organization.clone(),
+        redirect_uri: redirect_uri.to_owned(),
+        state: turn.asked("state").map(str::to_owned),
+        scopes: turn.asked("scope").map(|t| t.split(' ').map(str::to_owned).collect()),
+    })
+}
+
+fn question(world: &SnapWorld, asked: &Asked, query: &str) -> Response {
+    let name = world.organizations.get(&asked.organization).map_or("", |known| &known.name);
+    let scopes = asked.scopes.iter().flatten();
+    let scopes: String = scopes.map(|scope| format!("<p>{}</p>", page::escape(scope))).collect();
+    let inside = format!(
+        "<p>The app of {} asks for:</p>{}{}",
+        page::escape(name),
+        page::fieldset("Permissions", &scopes),
+        page::decision("Log in as Sandbox Member and allow"),
+    );
+    page::page("Sign in with Snapchat", &page::form("/login/oauth2/authorize", query, &inside))
+}
+
+fn agree(world: &mut SnapWorld, asked: &Asked, now: i64) -> Result<Response, SnapError> {
     let entry = NewSnapCode {
-        organization: Some(organization),
-        redirect_uri: Some(redirect_uri.to_owned()),
-        scopes,
+        organization: Some(asked.organization.clone()),
+        redirect_uri: Some(asked.redirect_uri.clone()),
+        scopes: asked.scopes.clone(),
         lifetime_s: None,
     };
     let code = world.add_code(entry, now).map_err(|_| invalid_client())?;
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("code", &code);
-    if let Some(state) = turn.asked("state") {
-        query.append_pair("state", state);
-    }
-    let joint = if redirect_uri.contains('?') { '&' } else { '?' };
-    let location = format!("{redirect_uri}{joint}{}", query.finish());
-    HeaderValue::from_str(&location)
-        .map_err(|_| refuse("invalid_request", "redirect_uri is not a URL"))
+    back(&page::going_back(&asked.redirect_uri, &[("code", &code)], asked.state.as_deref()))
+}
+
+fn back(location: &str) -> Result<Response, SnapError> {
+    let location = HeaderValue::from_str(location)
+        .map_err(|_| refuse("invalid_request", "redirect_uri is not a URL"))?;
+    Ok((StatusCode::FOUND, [("location", location)]).into_response())
 }
 
 type Fields = BTreeMap<String, String>;

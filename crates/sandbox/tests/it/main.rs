@@ -2,9 +2,13 @@
 
 mod control;
 mod dedup;
+mod dialogs;
 mod events;
 mod misbehaviours;
+mod pushes;
 mod refusals;
 mod rig;
 mod snap;
+mod system_users;
 mod tokens;
+mod whatsapp;

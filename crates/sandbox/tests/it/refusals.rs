@@ -250,7 +250,13 @@ async fn an_asset_out_of_reach_is_told_as_recorded() {
 #[tokio::test]
 async fn a_page_token_dies_with_its_parent() {
     let rig = Rig::start().await;
-    let page = NewAsset { id: "500".into(), kind: AssetKind::Page, ticked: true, name: None };
+    let page = NewAsset {
+        id: "500".into(),
+        kind: AssetKind::Page,
+        ticked: true,
+        name: None,
+        account: None,
+    };
     rig.control().add(page);
     let assets = vec!["500".to_owned()];
     let user = rig.issue(NewToken { kind: TokenKind::User, assets, ..NewToken::default() });

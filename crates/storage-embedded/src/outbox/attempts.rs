@@ -47,20 +47,33 @@ use super::shared::Shared;
 /// Marks are few: what is in flight, and what is waiting to be sent again after a lost answer.
 const SHARE_OF_A_SEGMENT: u64 = 4;
 
-/// Returns when it is durable that requests with these items may leave.
+/// Returns when it is durable that requests with these items may leave. Those that are being erased
+/// may not, and then nothing is recorded.
 pub async fn record(
     shared: &Shared,
     jobs: &SyncSender<Job>,
     lane: LaneId,
     items: &[Seq],
-) -> Result<(), StorageError> {
-    let items = shared.lanes().get(&lane).map(|index| index.not_attempted(items));
-    let Some(items) = items.filter(|items| !items.is_empty()) else { return Ok(()) };
+) -> Result<Vec<Seq>, StorageError> {
+    let items = match shared.lanes().get(&lane) {
+        None => return Ok(Vec::new()),
+        Some(index) => {
+            let erasing = index.erasing.among(items);
+            if !erasing.is_empty() {
+                return Ok(erasing);
+            }
+            index.not_attempted(items)
+        }
+    };
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
     let payload = Marks { lane, attempted: true, items: items.clone() }.write();
     // Marked in memory only when it is on the disk, and by the thread that writes: nobody who asks
     // in between, or after a caller that went away, takes it for granted, and no segment begins
     // without it.
-    submit(jobs, Kind::Attempts, payload, Purpose::Mark { lane, items }).await
+    submit(jobs, Kind::Attempts, payload, Purpose::Mark { lane, items }).await?;
+    Ok(Vec::new())
 }
 
 /// Marks everything that waits, before anything is leased, and says how much that is: this log was

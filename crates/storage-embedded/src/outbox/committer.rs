@@ -74,6 +74,8 @@ pub enum Purpose {
     Distrust { lane: LaneId, items: SeqRuns },
     /// Copies of remembered requests, with the segment they were in.
     CarryRemembered { from: u32 },
+    /// Nothing is written: what comes next goes into a new segment.
+    NewSegment,
 }
 
 /// Which part of the disk a new segment may use.
@@ -132,6 +134,16 @@ impl Committer {
 
     /// Puts the job's frame into the buffer, or answers it at once.
     fn take(&mut self, mut job: Job) {
+        if matches!(job.purpose, Purpose::NewSegment) {
+            self.flush();
+            let begun = match self.shared.is_poisoned() {
+                true => Err(poisoned().into()),
+                false => self.begin_segment(Room::Reserve),
+            };
+            let first = Seq(self.next_seq);
+            let _ = job.done.send(begun.map(|_| Appended::Stored { first }));
+            return;
+        }
         if let Purpose::New { key: Some(key), .. } = &job.purpose {
             if self.keys.contains(key) {
                 // The same request twice in one group: the second is a repetition once the first
@@ -235,15 +247,17 @@ impl Committer {
         let head = Frame { kind: Kind::Header, synced: 0, payload: &payload };
         frame::write_frame(&mut frame, number, head);
         super::attempts::repeat(&shared.lanes(), number, settings.segment_bytes, &mut frame);
-        let file = shared.new_file(number, &frame, room)?;
+        let new = shared.new_file(number, &frame, room)?;
         let segment = Segment {
-            file,
+            file: new.file,
             cipher: shared.cipher.clone(),
             key_id: shared.key_id,
             end: frame.len() as u64,
             live_items: 0,
             live_bytes: 0,
             remembered: 0,
+            is_tainted: false,
+            is_blank: new.is_blank,
         };
         shared.segments().all.insert(number, segment);
         self.has_begun = true;
@@ -317,7 +331,7 @@ impl Shared {
                             index.restore_attempted(items);
                         }
                     }
-                    Purpose::CarryRemembered { .. } => {}
+                    Purpose::CarryRemembered { .. } | Purpose::NewSegment => {}
                 }
             }
             for lane in woken {
@@ -395,6 +409,9 @@ fn relocate(
         if lane.relocate(head.seq, &like, *from, to) {
             segments.lost(*from);
             segments.gained(to);
+            if lane.erasing.contains(head.seq) {
+                segments.taint(to.segment);
+            }
         }
     }
 }

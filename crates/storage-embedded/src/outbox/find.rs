@@ -92,26 +92,43 @@ impl<'a> Contents<'a> {
     }
 
     async fn letter(&mut self, item: LeftItem) -> Result<DeadLetter, StorageError> {
+        if item.erased_at.is_some() {
+            let event_time = item.event_time;
+            return Ok(described(item, String::new(), BatchGroup::default(), event_time));
+        }
         let (event_id, fragment) = split_content(self.open(&item).await?)?;
         let (record, _) = read_item(&item.record).ok_or_else(damaged_record)?;
         let group = BatchGroup(record.group.to_owned());
-        Ok(DeadLetter {
-            item_id: item.item_id,
-            lane: item.lane,
-            destination: None,
-            event_id,
-            state: item.state,
-            hold: item.hold,
-            at: item.at,
-            admitted_at: item.admitted_at,
-            event_time: record.head.event_time,
-            expires_at: item.expires_at,
-            group,
-            replaced_by: item.replaced_by,
-            origin: None,
-            fault: item.fault,
-            fragment: Some(fragment),
-        })
+        let event_time = record.head.event_time;
+        let letter = described(item, event_id, group, event_time);
+        Ok(DeadLetter { fragment: Some(fragment), ..letter })
+    }
+}
+
+/// What a letter says of its item, without the fragment.
+fn described(
+    item: LeftItem,
+    event_id: String,
+    group: BatchGroup,
+    event_time: UnixSeconds,
+) -> DeadLetter {
+    DeadLetter {
+        item_id: item.item_id,
+        lane: item.lane,
+        destination: None,
+        event_id,
+        state: item.state,
+        hold: item.hold,
+        at: item.at,
+        admitted_at: item.admitted_at,
+        event_time,
+        expires_at: item.expires_at,
+        group,
+        replaced_by: item.replaced_by,
+        origin: None,
+        erased_at: item.erased_at,
+        fault: item.fault,
+        fragment: None,
     }
 }
 

@@ -45,6 +45,11 @@ impl<'a> Frames<'a> {
         Ok(Self { file, segment, size, at: 0, window, window_at: 0 })
     }
 
+    /// Goes on from a place where a frame begins.
+    pub fn skip_to(&mut self, at: u64) {
+        self.at = at;
+    }
+
     /// Where the next frame begins, or where the last one that is sound ended.
     pub fn at(&self) -> u64 {
         self.at

@@ -3,6 +3,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 
 use holdfast_storage::StorageError;
@@ -13,7 +14,7 @@ use super::committer::{Job, Purpose, records};
 use super::frame::{FRAME_HEAD, Kind, read_frame, write_item, write_remembered};
 use super::index::{Entry, Place};
 use super::remember::{carried, read_prefix};
-use super::segments::{file_name, io, make};
+use super::segments::{Spare, file_name, io, make};
 use super::shared::Shared;
 use crate::disk::Disk;
 use holdfast_model::item::BatchGroup;
@@ -23,16 +24,34 @@ use holdfast_model::item::BatchGroup;
 const COPY_BYTES: u64 = 256 << 10;
 
 pub fn run(shared: &Arc<Shared>, jobs: &SyncSender<Job>) {
+    let _ending = Ending(shared);
     while shared.housekeeping.wait() {
+        if let Some(chore) = shared.chores.next() {
+            chore(shared, jobs);
+            // There may be another.
+            shared.housekeeping.notify();
+        }
         if let Err(error) = keep_house(shared, jobs) {
             tracing::error!(%error, "housekeeping of the outbox failed; it is tried again later");
         }
     }
 }
 
+/// However the thread ends, whoever waits for a chore hears of it.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.chores.close();
+    }
+}
+
 fn keep_house(shared: &Shared, jobs: &SyncSender<Job>) -> Result<(), StorageError> {
     recycle_dead(shared)?;
     make_spare(shared)?;
+    if shared.looking.load(Ordering::Acquire) > 0 {
+        return Ok(());
+    }
     let victim = shared.segments().compaction_victim(shared.settings.segment_bytes);
     if let Some(victim) = victim {
         copy_onward(shared, jobs, victim)?;
@@ -43,17 +62,19 @@ fn keep_house(shared: &Shared, jobs: &SyncSender<Job>) -> Result<(), StorageErro
 
 /// A segment is gone only when its name is durably gone: as long as a restart might find it, what
 /// is in it must be remembered as settled.
-fn recycle_dead(shared: &Shared) -> Result<(), StorageError> {
+pub fn recycle_dead(shared: &Shared) -> Result<(), StorageError> {
     let dead = shared.segments().dead();
     for number in dead {
         if !shared.segments().give_up(number) {
             continue;
         }
-        let spare = shared.spares().name_for_recycled();
+        let is_tainted = shared.segments().all.get(&number).is_some_and(|s| s.is_tainted);
+        let spare = if is_tainted { None } else { shared.spares().name_for_recycled() };
         let spare = release_file(&*shared.disk, &file_name(number), spare);
         let spare = spare.map_err(io("recycle a segment"))?;
         shared.segments().gone(number);
-        spare.into_iter().for_each(|name| shared.spares().add(name));
+        let spare = spare.map(|name| Spare { name, is_blank: false });
+        spare.into_iter().for_each(|spare| shared.spares().add(spare));
     }
     Ok(())
 }
@@ -79,7 +100,7 @@ fn release_file(
 }
 
 /// The file is written without the lock, which the committer may want meanwhile.
-fn make_spare(shared: &Shared) -> Result<(), StorageError> {
+pub fn make_spare(shared: &Shared) -> Result<(), StorageError> {
     let settings = &shared.settings;
     let used = (shared.segments().all.len() as u64 + 1) * settings.segment_bytes;
     if used >= settings.max_bytes {
@@ -91,12 +112,16 @@ fn make_spare(shared: &Shared) -> Result<(), StorageError> {
         let name = shared.spares().next_name();
         let made = make(&*shared.disk, &name, settings.segment_bytes);
         made.map_err(io("prepare a segment"))?;
-        shared.spares().add(name);
+        shared.spares().add(Spare { name, is_blank: true });
     }
     Ok(())
 }
 
-fn copy_onward(shared: &Shared, jobs: &SyncSender<Job>, victim: u32) -> Result<(), StorageError> {
+pub fn copy_onward(
+    shared: &Shared,
+    jobs: &SyncSender<Job>,
+    victim: u32,
+) -> Result<(), StorageError> {
     let Some((file, _, _)) = shared.segments().reader(victim) else { return Ok(()) };
     let end = shared.segments().all.get(&victim).map_or(0, |segment| segment.end);
     let mut bytes = vec![0; usize::try_from(end).unwrap_or(0)];

@@ -11,6 +11,7 @@ use holdfast_model::ledger::LedgerCounts;
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_storage::{LaneCounts, LanePeek, LeaseAsk, WakeFn};
 
+use super::erase::Erasing;
 use super::runs::SeqRuns;
 
 const HOUR_S: u32 = 3_600;
@@ -122,6 +123,8 @@ pub struct LaneIndex {
     groups: Vec<BatchGroup>,
     /// Which of the items may have arrived at the platform.
     pub attempted: SeqRuns,
+    /// Leased items that are being erased; see `erase`.
+    pub erasing: Erasing,
     pub totals: LedgerCounts,
     pub wake: Option<WakeFn>,
 }
@@ -217,6 +220,9 @@ impl LaneIndex {
     }
 
     pub fn release(&mut self, seq: Seq, not_before: Option<UnixMillis>) {
+        if self.erasing.came_back(seq) {
+            return;
+        }
         if let Some(entry) = self.in_flight.remove(&seq) {
             self.place(entry, not_before);
         }
@@ -225,6 +231,7 @@ impl LaneIndex {
     /// Takes a leased item out for good.
     pub fn settle(&mut self, seq: Seq) -> Option<Entry> {
         let entry = self.in_flight.remove(&seq)?;
+        self.erasing.end(seq);
         self.queued_bytes = self.queued_bytes.saturating_sub(u64::from(entry.at.length));
         Some(entry)
     }
@@ -300,6 +307,31 @@ impl LaneIndex {
         }
         self.in_flight.extend(taken.iter().map(|(entry, _)| (entry.seq, *entry)));
         taken
+    }
+
+    /// Leases one waiting item, with the time it was deferred to. `like` tells its deadline and
+    /// group.
+    pub fn take(&mut self, seq: Seq, like: &Entry) -> Option<(Entry, Option<UnixMillis>)> {
+        let taken = self.take_ready(seq, like.bucket()).map(|entry| (entry, None));
+        let taken = taken.or_else(|| {
+            let mut deferred = self.deferred.keys();
+            let key = *deferred.find(|(_, deferred)| *deferred == seq)?;
+            Some((self.deferred.remove(&key)?, Some(UnixMillis(key.0))))
+        })?;
+        self.in_flight.insert(seq, taken.0);
+        Some(taken)
+    }
+
+    fn take_ready(&mut self, seq: Seq, key: (u32, u16)) -> Option<Entry> {
+        let bucket = self.ready.get_mut(&key)?;
+        let at = bucket.entries.partition_point(|other| other.seq < seq);
+        let entry = bucket.entries.get(at).copied().filter(|entry| entry.seq == seq)?;
+        bucket.entries.remove(at);
+        if bucket.entries.is_empty() {
+            self.ready.remove(&key);
+        }
+        self.ready_items -= 1;
+        Some(entry)
     }
 
     /// An item's record was copied elsewhere. False if it has left the queue meanwhile.

@@ -196,6 +196,14 @@ fn decode(
     })
 }
 
+/// The fragment of a decrypted content.
+pub fn fragment_of(content: &[u8]) -> Result<&[u8], StorageError> {
+    let mut reader = Reader(content);
+    let length = reader.u32().ok_or_else(damaged_record)? as usize;
+    reader.take(length).ok_or_else(damaged_record)?;
+    Ok(reader.0)
+}
+
 /// Event id and fragment of a decrypted content.
 pub fn split_content(mut content: Vec<u8>) -> Result<(String, Vec<u8>), StorageError> {
     let mut reader = Reader(&content);

@@ -29,6 +29,8 @@ const MAX_GROUP: usize = 256;
 pub trait Queue: Send + Sync {
     /// Which of the items are leased, so that they may leave.
     fn leased(&self, lane: LaneId, items: &[Seq]) -> Vec<bool>;
+    /// Which of them are being erased, so that their rows have no content.
+    fn erasing(&self, lane: LaneId, items: &[Seq]) -> Vec<bool>;
     /// Their rows are durable.
     fn left(&self, lane: LaneId, items: &[Seq], state: LedgerState);
 }
@@ -133,6 +135,12 @@ impl TerminalStore {
             Ok(())
         })))?;
         wait.recv().map_err(|_| StorageError::Closed)?
+    }
+
+    /// What was overwritten or deleted goes from the file's journal too. False if somebody reads the
+    /// file at this moment, who may need it.
+    pub async fn trim(&self) -> Result<bool, StorageError> {
+        self.run(sqlite::truncate_journal).await
     }
 
     /// Does this between two transactions: no row is written until it is done.
@@ -240,6 +248,11 @@ impl Ledger {
             let leaves: Vec<bool> = leased.map(|(is, seq)| is && leaving.insert(*seq)).collect();
             let mut leaves = leaves.into_iter();
             settle.terminal.retain(|| leaves.next().unwrap_or(false));
+            if matches!(settle.terminal, Terminal::Left { .. }) {
+                let (lane, seqs) = settle.terminal.seqs();
+                let mut erasing = settle.queue.erasing(lane, &seqs).into_iter();
+                settle.terminal.erase(|| erasing.next().unwrap_or(false));
+            }
         }
         let written = self.finish_replays().and_then(|()| self.write(&group));
         for Settle { queue, terminal, done } in group {

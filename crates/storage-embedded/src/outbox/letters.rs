@@ -14,7 +14,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter
 use super::terminal::{IS_OPEN, LeftItem, add, failed, item_id, state_of};
 
 const SELECT: &str = "SELECT item_id, seq, lane, state, fault, at_ms, admitted_at_ms,
-    expires_at_s, key_id, record, replaying, hold, event_time_s, replaced_by FROM left_items";
+    expires_at_s, key_id, record, replaying, hold, event_time_s, replaced_by,
+    erased_at_ms, rowid FROM left_items";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<LeftItem> {
     let fault: String = row.get(4)?;
@@ -34,6 +35,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<LeftItem> {
         event_time: UnixSeconds(row.get::<_, Option<i64>>(12)?.unwrap_or_default()),
         expires_at: UnixSeconds(row.get(7)?),
         replaced_by: id(13)?.map(ItemId::from_bytes),
+        erased_at: row.get::<_, Option<i64>>(14)?.map(UnixMillis),
         key_id: row.get(8)?,
         record: row.get(9)?,
     })
@@ -50,6 +52,53 @@ pub fn find(
             rows.query_row([&id.as_bytes()[..]], |row| Ok((read(row)?, row.get(10)?))).optional()
         })
         .map_err(failed("read a dead letter"))
+}
+
+/// Rows whose content was not erased, in order of their numbers and behind one of them.
+pub fn with_content(
+    connection: &mut Connection,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(i64, LeftItem)>, StorageError> {
+    let sql = format!(
+        "{SELECT} WHERE rowid IN (SELECT rowid FROM left_items
+             WHERE rowid > ? AND erased_at_ms IS NULL ORDER BY rowid LIMIT ?)
+         ORDER BY rowid"
+    );
+    let read = || -> rusqlite::Result<Vec<(i64, LeftItem)>> {
+        let mut rows = connection.prepare_cached(&sql)?;
+        rows.query_map(params![after, limit], |row| Ok((row.get(15)?, read(row)?)))?.collect()
+    };
+    read().map_err(failed("read what left the queue"))
+}
+
+/// Overwrites the content of rows where it is, and then empties them. With each the time of its
+/// event, which old rows have in their content alone.
+pub fn erase(
+    connection: &mut Connection,
+    rows: &[(i64, UnixSeconds)],
+    at: UnixMillis,
+) -> Result<u64, StorageError> {
+    let mut erase = || -> rusqlite::Result<u64> {
+        let transaction = connection.transaction()?;
+        let mut erased = 0;
+        for (row, event_time) in rows {
+            transaction
+                .prepare_cached(
+                    "UPDATE left_items SET record = zeroblob(length(record)) WHERE rowid = ?",
+                )?
+                .execute([row])?;
+            erased += transaction
+                .prepare_cached(
+                    "UPDATE left_items SET record = x'', erased_at_ms = ?, event_time_s = ?
+                     WHERE rowid = ? AND erased_at_ms IS NULL",
+                )?
+                .execute(params![at.0, event_time.0, row])?;
+        }
+        transaction.commit()?;
+        Ok(erased as u64)
+    };
+    erase().map_err(failed("erase dead letters"))
 }
 
 /// The letter that this item is a correction of.
@@ -163,10 +212,11 @@ impl Among {
     }
 }
 
-/// Rows that are marked, and those that are too old to be.
+/// Rows that are marked, and those that cannot be.
 pub struct Begun {
     pub marked: Vec<LeftItem>,
     pub too_old: Vec<ItemId>,
+    pub erased: Vec<ItemId>,
 }
 
 /// Marks rows as about to be put back. Those that are no open letters (any more) are left out.
@@ -176,7 +226,7 @@ pub fn begin_replay(
     among: Among,
     at: UnixMillis,
 ) -> Result<Begun, StorageError> {
-    let mut begun = Begun { marked: Vec::new(), too_old: Vec::new() };
+    let mut begun = Begun { marked: Vec::new(), too_old: Vec::new(), erased: Vec::new() };
     let mut mark = || -> rusqlite::Result<()> {
         let transaction = connection.transaction()?;
         {
@@ -187,7 +237,9 @@ pub fn begin_replay(
             for id in ids {
                 let id = &id.as_bytes()[..];
                 let Some(item) = find.query_row([id], read).optional()? else { continue };
-                if item.expires_at <= at.to_seconds() {
+                if item.erased_at.is_some() {
+                    begun.erased.push(item.item_id);
+                } else if item.expires_at <= at.to_seconds() {
                     begun.too_old.push(item.item_id);
                 } else {
                     change.execute([id])?;
@@ -201,7 +253,7 @@ pub fn begin_replay(
     Ok(begun)
 }
 
-/// Marks a row as about to be replaced. False if it is no open letter.
+/// Marks a row as about to be replaced. False if it is no open letter, or was erased.
 pub fn begin_replacement(
     connection: &mut Connection,
     id: ItemId,
@@ -209,7 +261,7 @@ pub fn begin_replacement(
 ) -> Result<bool, StorageError> {
     let sql = format!(
         "UPDATE left_items SET replaying = 1, replaced_by = ?
-         WHERE item_id = ? AND {IS_OPEN} AND state <> 'unknown'"
+         WHERE item_id = ? AND {IS_OPEN} AND state <> 'unknown' AND erased_at_ms IS NULL"
     );
     let changed = connection.execute(&sql, params![&by.as_bytes()[..], &id.as_bytes()[..]]);
     Ok(changed.map_err(failed("begin a replacement"))? == 1)

@@ -4,14 +4,18 @@
 //! `committer` the one thread that writes it, `index` where every waiting item is, `attempts` which
 //! of them may have arrived already, `terminal` the rows of what left the queue and `ledger` the
 //! thread that writes them, `letters` how those rows are looked at and `replay` how items come back
-//! from there, `find` where an item is, `cut` the state that a backup copies, `recover` how all of it is found again, `housekeeping` what
-//! goes on in the background, `remember` the idempotency keys. This file puts them together.
+//! from there, `find` where an item is, `cut` the state that a backup copies, `erase` how what is
+//! kept of one person goes, `recover` how all of it is found again, `housekeeping` what goes on in
+//! the background and `chores` what is asked of it, `remember` the idempotency keys. This file puts
+//! them together.
 
 mod append;
 mod attempts;
+mod chores;
 mod cipher;
 mod committer;
 mod cut;
+mod erase;
 mod find;
 mod frame;
 mod frames;
@@ -39,9 +43,9 @@ use async_trait::async_trait;
 use holdfast_model::id::{ItemId, LaneId, Seq};
 use holdfast_model::time::{UnixMillis, UnixSeconds};
 use holdfast_storage::{
-    AppendError, Appended, Commit, DeadLetter, DeadLetterFilter, DeadLetterPage, ExpiryReason,
-    FoundItem, IdempotencyKey, LaneCounts, LanePeek, Lease, LeaseAsk, LetterCount, NewItem, Outbox,
-    PutBack, Remembered, Settlement, StorageError, WakeFn,
+    AppendError, Appended, Commit, DeadLetter, DeadLetterFilter, DeadLetterPage, Erased, Erasure,
+    ExpiryReason, FoundItem, IdempotencyKey, LaneCounts, LanePeek, Lease, LeaseAsk, LetterCount,
+    NewItem, Outbox, PutBack, Remembered, Settlement, StorageError, WakeFn,
 };
 
 pub use cipher::DataKeys;
@@ -189,6 +193,7 @@ impl EmbeddedOutbox {
 
     fn stop(&self) {
         self.shared.housekeeping.stop();
+        self.shared.erasing_moved.notify_waiters();
         self.jobs.close();
         let threads: Vec<_> =
             self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
@@ -231,7 +236,7 @@ impl Outbox for EmbeddedOutbox {
         Ok(())
     }
 
-    async fn record_intent(&self, lane: LaneId, items: &[Seq]) -> Result<(), StorageError> {
+    async fn record_intent(&self, lane: LaneId, items: &[Seq]) -> Result<Vec<Seq>, StorageError> {
         attempts::record(&self.shared, &self.jobs.sender()?, lane, items).await
     }
 
@@ -322,6 +327,10 @@ impl Outbox for EmbeddedOutbox {
 
     async fn origin(&self, item: ItemId) -> Result<Option<ItemId>, StorageError> {
         find::origin(&self.shared, item).await
+    }
+
+    async fn erase(&self, erasure: Erasure) -> Result<Erased, StorageError> {
+        erase::erase(&self.shared, erasure).await
     }
 
     async fn close(&self) -> Result<(), StorageError> {

@@ -152,6 +152,8 @@ impl Scan {
             live_items: 0,
             live_bytes: 0,
             remembered: 0,
+            is_tainted: false,
+            is_blank: false,
         };
         self.segments.all.insert(number, segment);
         let known_end = self.ends.get(&number).copied();

@@ -36,9 +36,11 @@ pub async fn put_back(
     let shared = shared.clone();
     // Finished even if the caller goes away: a marked row is neither a letter nor an item.
     detached(async move {
+        let _undisturbed = shared.putting_back.read().await;
         let begin = move |db: &mut _| letters::begin_replay(db, &items, among, at);
         let begun = shared.terminal.run(begin).await?;
-        let mut done = PutBack { too_old: begun.too_old, ..PutBack::default() };
+        let mut done =
+            PutBack { too_old: begun.too_old, erased: begun.erased, ..PutBack::default() };
         let mut failed = None;
         for part in parts(&begun.marked, shared.settings.segment_bytes) {
             let ids: Vec<ItemId> = part.iter().map(|item| item.item_id).collect();
@@ -139,9 +141,11 @@ pub async fn replace(
     let shared = shared.clone();
     let replace = async move {
         let new = by.item_id;
+        let _undisturbed = shared.putting_back.read().await;
         let begin = move |db: &mut _| letters::begin_replacement(db, letter, new);
         if !shared.terminal.run(begin).await? {
-            let why = "expected a dead letter or an expired item that was not put back or replaced";
+            let why = "expected a dead letter or an expired item that was not put back, replaced or \
+                       erased";
             return Err(AppendError::Storage(StorageError::Refused {
                 what: "dead letter",
                 id: letter.to_string(),

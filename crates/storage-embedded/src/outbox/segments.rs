@@ -20,6 +20,10 @@ pub struct Segment {
     pub live_bytes: u64,
     /// Remembered requests whose only copy is here.
     pub remembered: u64,
+    /// It has content that was erased: its file is removed when it is dead, not used again.
+    pub is_tainted: bool,
+    /// Behind its end are zeros, nothing from an earlier use of the file.
+    pub is_blank: bool,
 }
 
 impl Segment {
@@ -70,6 +74,13 @@ impl Segments {
         if let Some(segment) = self.all.get_mut(&place.segment) {
             segment.live_items = segment.live_items.saturating_sub(1);
             segment.live_bytes = segment.live_bytes.saturating_sub(u64::from(place.length));
+        }
+    }
+
+    /// Something in it is to be gone from the disk.
+    pub fn taint(&mut self, number: u32) {
+        if let Some(segment) = self.all.get_mut(&number) {
+            segment.is_tainted = true;
         }
     }
 
@@ -144,7 +155,15 @@ impl Segments {
 pub struct Spares {
     segment_bytes: u64,
     made: u64,
-    ready: Vec<String>,
+    ready: Vec<Spare>,
+}
+
+/// A file that is to become a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spare {
+    pub name: String,
+    /// It is all zeros: it was made by this process and never was a segment.
+    pub is_blank: bool,
 }
 
 /// More spare files than this are deleted rather than kept.
@@ -171,7 +190,7 @@ impl Spares {
         for name in names {
             let size = disk.open(&name).and_then(|file| file.size());
             if size.is_ok_and(|size| size == segment_bytes) && spares.ready.len() < MAX_SPARES {
-                spares.ready.push(name);
+                spares.ready.push(Spare { name, is_blank: false });
             } else if let Err(error) = disk.remove(&name) {
                 tracing::warn!(name, %error, "failed to remove an unused file of the outbox");
             }
@@ -195,7 +214,7 @@ impl Spares {
         spares: &Mutex<Self>,
         disk: &dyn Disk,
         reserved_bytes: Option<u64>,
-    ) -> std::io::Result<String> {
+    ) -> std::io::Result<Spare> {
         let kept = if reserved_bytes.is_some() { KEPT_SPARES } else { 0 };
         let (ready, name, bytes) = {
             let mut spares = lock(spares);
@@ -215,7 +234,7 @@ impl Spares {
             let _ = disk.remove(&name);
         })?;
         tracing::debug!(name, "no prepared segment was ready");
-        Ok(name)
+        Ok(Spare { name, is_blank: true })
     }
 
     pub fn next_name(&mut self) -> String {
@@ -228,8 +247,14 @@ impl Spares {
         (self.ready.len() < MAX_SPARES).then(|| self.next_name())
     }
 
-    pub fn add(&mut self, name: String) {
-        self.ready.push(name);
+    pub fn add(&mut self, spare: Spare) {
+        self.ready.push(spare);
+    }
+
+    /// Takes out one that was a segment before.
+    pub fn take_used(&mut self) -> Option<String> {
+        let at = self.ready.iter().position(|spare| !spare.is_blank)?;
+        Some(self.ready.swap_remove(at).name)
     }
 }
 
@@ -255,6 +280,19 @@ pub fn write_again(file: &dyn DiskFile, start: u64, end: u64) -> std::io::Result
         file.read_exact_at(&mut piece, at)?;
         file.write_all_at(&piece, at)?;
         at += piece.len() as u64;
+    }
+    file.sync()
+}
+
+/// Overwrites everything from `start` on with zeros.
+pub fn blank(file: &dyn DiskFile, start: u64) -> std::io::Result<()> {
+    /// Small enough to hold.
+    const PIECE: u64 = 1 << 20;
+    let (mut at, end) = (start, file.size()?);
+    while at < end {
+        let zeros = vec![0; (end - at).min(PIECE) as usize];
+        file.write_all_at(&zeros, at)?;
+        at += zeros.len() as u64;
     }
     file.sync()
 }

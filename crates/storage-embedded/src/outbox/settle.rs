@@ -73,14 +73,14 @@ pub async fn expire_due(
 
 /// What is the same for all items that leave together.
 #[derive(Clone, Copy)]
-struct Why {
-    state: LedgerState,
+pub struct Why {
+    pub state: LedgerState,
     /// The hold that they expired behind.
-    hold: Option<HoldId>,
-    at: UnixMillis,
+    pub hold: Option<HoldId>,
+    pub at: UnixMillis,
 }
 
-async fn leave(
+pub async fn leave(
     shared: &Arc<Shared>,
     lane: LaneId,
     items: Vec<(Seq, Fault)>,
@@ -115,6 +115,7 @@ fn read_left(
             event_time: head.event_time,
             expires_at: head.expires_at,
             replaced_by: None,
+            erased_at: None,
             key_id,
             record,
         });
@@ -146,6 +147,9 @@ impl Shared {
         let Some(index) = lanes.get_mut(&lane) else { return };
         for seq in items {
             index.release(*seq, not_before);
+        }
+        if !index.erasing.is_empty() {
+            self.erasing_moved.notify_waiters();
         }
         if let Some(wake) = &index.wake {
             wake();
@@ -204,6 +208,13 @@ impl Queue for Shared {
         items.iter().map(is_leased).collect()
     }
 
+    fn erasing(&self, lane: LaneId, items: &[Seq]) -> Vec<bool> {
+        let lanes = self.lanes();
+        let index = lanes.get(&lane);
+        let is = |seq: &Seq| index.is_some_and(|index| index.erasing.contains(*seq));
+        items.iter().map(is).collect()
+    }
+
     /// The items leave memory, and perhaps their segments die.
     fn left(&self, lane: LaneId, items: &[Seq], state: LedgerState) {
         let mut lanes = self.lanes();
@@ -218,6 +229,8 @@ impl Queue for Shared {
         index.attempted.subtract(&items.iter().copied().collect());
         drop(segments);
         drop(lanes);
+        // Costs nothing where nobody waits.
+        self.erasing_moved.notify_waiters();
         self.housekeeping.notify();
     }
 }

@@ -4,19 +4,20 @@
 //! or an await.
 
 use std::io::ErrorKind;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use holdfast_model::id::LaneId;
 use holdfast_storage::{AppendError, StorageError};
 
 use super::OutboxSettings;
+use super::chores::Chores;
 use super::cipher::{Cipher, DataKeys};
 use super::committer::Room;
 use super::index::Lanes;
 use super::ledger::TerminalStore;
 use super::remember::Memory;
-use super::segments::{Segments, Spares, file_name, io};
+use super::segments::{Segments, Spare, Spares, file_name, io};
 use crate::disk::{Disk, DiskFile};
 
 pub struct Shared {
@@ -35,6 +36,25 @@ pub struct Shared {
     /// The log failed: what is on the disk is not known, and nothing more is acknowledged.
     poisoned: AtomicBool,
     pub housekeeping: Signal,
+    /// What the background thread was asked to do.
+    pub chores: Chores,
+    /// Replays and corrections hold it for reading, an erasure that looks through everything for
+    /// writing: what comes back from where it has looked already would escape it.
+    pub putting_back: tokio::sync::RwLock<()>,
+    /// One erasure at a time looks through the log or copies onward: what one moves another might
+    /// not see.
+    pub erasure: tokio::sync::Mutex<()>,
+    /// Erasures that look through the log. Nothing is copied onward under them.
+    pub looking: AtomicUsize,
+    /// An item that is being erased came back or left.
+    pub erasing_moved: tokio::sync::Notify,
+}
+
+/// A segment's file that was just begun.
+pub struct NewFile {
+    pub file: Arc<dyn DiskFile>,
+    /// Behind what was written are zeros.
+    pub is_blank: bool,
 }
 
 pub struct Parts {
@@ -66,6 +86,11 @@ impl Shared {
             spares: Mutex::new(parts.spares),
             poisoned: AtomicBool::new(false),
             housekeeping: Signal::default(),
+            chores: Chores::default(),
+            putting_back: tokio::sync::RwLock::default(),
+            erasure: tokio::sync::Mutex::default(),
+            looking: AtomicUsize::new(0),
+            erasing_moved: tokio::sync::Notify::new(),
         }
     }
 
@@ -100,12 +125,7 @@ impl Shared {
     }
 
     /// A segment's file with its first frame, durable under its name.
-    pub fn new_file(
-        &self,
-        number: u32,
-        header: &[u8],
-        room: Room,
-    ) -> Result<Arc<dyn DiskFile>, AppendError> {
+    pub fn new_file(&self, number: u32, header: &[u8], room: Room) -> Result<NewFile, AppendError> {
         let reserved = match room {
             Room::Unreserved => Some(self.settings.reserve_bytes),
             Room::Reserve => None,
@@ -114,20 +134,21 @@ impl Shared {
             tracing::error!(%error, "failed to prepare a segment");
             full_or_failed(error)
         })?;
-        let file = self.write_header(&spare, header).map_err(|error| {
+        let Spare { name, is_blank } = spare;
+        let file = self.write_header(&name, header).map_err(|error| {
             tracing::error!(%error, "failed to begin a segment");
             // Its content is not known. It was never a segment, so nothing is lost with it.
-            let _ = self.disk.remove(&spare);
+            let _ = self.disk.remove(&name);
             full_or_failed(error)
         })?;
-        let named = self.disk.rename(&spare, &file_name(number));
+        let named = self.disk.rename(&name, &file_name(number));
         named.and_then(|()| self.disk.sync_dir()).map_err(|error| {
             // Under which name a restart will find it is not known, and its header says where the
             // segment before it ends. So nothing may be written to that one any more.
             self.poison("begin a segment", &error);
             AppendError::Storage(io("begin a segment")(error))
         })?;
-        Ok(file)
+        Ok(NewFile { file, is_blank })
     }
 
     fn write_header(&self, spare: &str, header: &[u8]) -> std::io::Result<Arc<dyn DiskFile>> {
@@ -185,6 +206,10 @@ impl Signal {
     pub fn stop(&self) {
         lock(&self.state).1 = true;
         self.changed.notify_all();
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        lock(&self.state).1
     }
 
     /// Waits for a notification. False when it is time to end.

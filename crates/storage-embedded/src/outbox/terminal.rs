@@ -58,6 +58,8 @@ pub const MIGRATIONS: &[&str] = &["
     CREATE INDEX left_items_replaying ON left_items (item_id) WHERE replaying <> 0;
     CREATE INDEX left_items_replaced ON left_items (replaced_by) WHERE replaced_by IS NOT NULL;
     CREATE INDEX left_items_key ON left_items (key_id);
+", "
+    ALTER TABLE left_items ADD COLUMN erased_at_ms INTEGER;
 "];
 
 /// What a page or a count looks at; its words are those of the indexes above.
@@ -83,8 +85,11 @@ pub struct LeftItem {
     pub expires_at: UnixSeconds,
     /// The item that is its correction.
     pub replaced_by: Option<ItemId>,
+    /// When its content was erased.
+    pub erased_at: Option<UnixMillis>,
     /// Which data key its content is encrypted under.
     pub key_id: u32,
+    /// Empty if it was erased.
     pub record: Vec<u8>,
 }
 
@@ -126,6 +131,16 @@ impl Terminal {
         match self {
             Self::Delivered { .. } => LedgerState::Delivered,
             Self::Left { state, .. } => *state,
+        }
+    }
+
+    /// Takes the content out of the items for which `is`, asked for one after the other, says so.
+    pub fn erase(&mut self, mut is: impl FnMut() -> bool) {
+        if let Self::Left { items, .. } = self {
+            for item in items.iter_mut().filter(|_| is()) {
+                item.erased_at = Some(item.at);
+                item.record = Vec::new();
+            }
         }
     }
 
@@ -175,8 +190,8 @@ fn write_left(connection: &Connection, item: &LeftItem) -> rusqlite::Result<()> 
     let inserted = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO left_items (item_id, tenant_id, seq, lane, state, fault_name, fault,
-             hold, at_ms, admitted_at_ms, event_time_s, expires_at_s, key_id, record)
-             VALUES (?,'default',?,?,?,?,?,?,?,?,?,?,?,?)",
+             hold, at_ms, admitted_at_ms, event_time_s, expires_at_s, erased_at_ms, key_id, record)
+             VALUES (?,'default',?,?,?,?,?,?,?,?,?,?,?,?,?)",
         )?
         .execute(params![
             &item.item_id.as_bytes()[..],
@@ -190,6 +205,7 @@ fn write_left(connection: &Connection, item: &LeftItem) -> rusqlite::Result<()> 
             item.admitted_at.0,
             item.event_time.0,
             item.expires_at.0,
+            item.erased_at.map(|at| at.0),
             item.key_id,
             item.record,
         ])?;

@@ -158,7 +158,7 @@ CREATE TABLE alert_delivery (
 CREATE INDEX alert_due ON alert_delivery (next_at) WHERE next_at IS NOT NULL;
 ";
 
-/// Renewals, what they are made with, and tickets. `generation` only grows: it is the fence that
+/// Renewals, what they are made with, tickets, and what platforms push. `generation` only grows: it is the fence that
 /// keeps a renewer who was away too long from writing.
 const V3: &str = r"
 CREATE TABLE refresh_token (
@@ -207,4 +207,22 @@ CREATE TABLE delivery_count (
 
 CREATE INDEX ticket_by_age ON ticket (tenant_id, purpose, created_at);
 CREATE INDEX ticket_by_end ON ticket (tenant_id, expires_at);
+
+-- What platforms pushed. `sealed` is NULL once it is dealt with; the hash stays for a while, because
+-- platforms send again what they think was lost.
+CREATE TABLE inbound (
+    tenant_id      TEXT    NOT NULL,
+    sha256         BLOB    NOT NULL CHECK (length(sha256) = 32),
+    app_id         TEXT    NOT NULL,
+    received_at    INTEGER NOT NULL,
+    sealed         BLOB,
+    attempts       INTEGER NOT NULL DEFAULT 0,
+    next_at        INTEGER,
+    closed_at      INTEGER,
+    PRIMARY KEY (tenant_id, sha256),
+    CHECK ((closed_at IS NULL) = (sealed IS NOT NULL))
+) STRICT;
+
+CREATE INDEX inbound_due ON inbound (next_at) WHERE closed_at IS NULL;
+CREATE INDEX inbound_closed ON inbound (closed_at) WHERE closed_at IS NOT NULL;
 ";

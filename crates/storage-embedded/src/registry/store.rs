@@ -14,17 +14,17 @@ use holdfast_model::hold::{Hold, Lifted};
 use holdfast_model::id::{AppId, CredentialId, HoldId, KeyId, VersionNo};
 use holdfast_model::time::UnixMillis;
 use holdfast_storage::{
-    AlertOutcome, AuditChain, AuditEntry, DeliveryCount, DueAlert, NewDestination, OpenedHold,
-    Registry, RenewalLease, RenewalRecord, SealedRefreshToken, SentAlert, StorageError, Ticket,
-    TicketPurpose,
+    AlertOutcome, AuditChain, AuditEntry, DeliveryCount, DueAlert, Inbound, NewDestination,
+    OpenedHold, Registry, RenewalLease, RenewalRecord, SealedRefreshToken, SentAlert, StorageError,
+    Ticket, TicketPurpose,
 };
 use rusqlite::Connection;
 
 use super::owner::{Owner, in_transaction};
 use super::row::sql_failed;
 use super::{
-    alerts, apps, audit, credentials, deliveries, destinations, holds, keys, refresh_tokens,
-    renewals, schema, settings, tickets,
+    alerts, apps, audit, credentials, deliveries, destinations, holds, inbound, keys,
+    refresh_tokens, renewals, schema, settings, tickets,
 };
 use crate::sqlite::{self, Snapshot};
 
@@ -283,6 +283,33 @@ impl Registry for EmbeddedRegistry {
 
     async fn purge_tickets(&self, now: UnixMillis) -> Result<u64, StorageError> {
         self.owner.transact(move |tx| tickets::purge(tx, now)).await
+    }
+
+    async fn put_inbound(&self, inbound: &Inbound) -> Result<bool, StorageError> {
+        let inbound = inbound.clone();
+        self.owner.transact(move |tx| inbound::put(tx, &inbound)).await
+    }
+
+    async fn due_inbound(&self, now: UnixMillis, limit: u32) -> Result<Vec<Inbound>, StorageError> {
+        self.owner.transact(move |tx| inbound::due(tx, now, limit)).await
+    }
+
+    async fn postpone_inbound(
+        &self,
+        sha256: &[u8; 32],
+        until: UnixMillis,
+    ) -> Result<(), StorageError> {
+        let sha256 = *sha256;
+        self.owner.transact(move |tx| inbound::postpone(tx, &sha256, until)).await
+    }
+
+    async fn close_inbound(&self, sha256: &[u8; 32], at: UnixMillis) -> Result<(), StorageError> {
+        let sha256 = *sha256;
+        self.owner.transact(move |tx| inbound::close(tx, &sha256, at)).await
+    }
+
+    async fn purge_inbound(&self, before: UnixMillis) -> Result<u64, StorageError> {
+        self.owner.transact(move |tx| inbound::purge(tx, before)).await
     }
 
     async fn add_destination(&self, new: NewDestination) -> Result<Destination, StorageError> {

@@ -3,6 +3,7 @@
 mod attempts;
 mod backup;
 mod damage;
+mod erasure;
 mod outbox;
 mod outbox_conformance;
 mod plain_keys;

@@ -156,6 +156,8 @@ fn candidate(number: u32) -> CredentialVersion {
         expires_at: Expiry::Unknown,
         data_access_expires_at: Expiry::Unknown,
         scopes: Vec::new(),
+        scopes_lost: Vec::new(),
+        subject: None,
         added_at: AT,
         verified_at: None,
         last_delivery_at: None,

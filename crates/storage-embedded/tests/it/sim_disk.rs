@@ -146,6 +146,11 @@ impl SimDisk {
         state.fired.take()
     }
 
+    /// The fault went off.
+    pub fn has_fired(&self) -> bool {
+        self.state().fired.is_some()
+    }
+
     /// From now on every operation fails.
     pub fn power_off(&self) {
         self.state().powered = false;

@@ -15,6 +15,7 @@ use crate::Outbox;
 
 pub mod append;
 pub mod dead_letters;
+pub mod erase;
 pub mod expiry;
 pub mod idempotency;
 pub mod intents;
@@ -121,6 +122,12 @@ macro_rules! outbox_conformance {
             unknown::unknown_items_are_listed_oldest_first
             unknown::unknown_items_survive_reopening
             unknown::unknown_items_can_be_sent_again_or_confirmed
+            erase::what_waits_is_rejected_without_its_content
+            erase::letters_keep_their_state_and_lose_their_content
+            erase::only_the_lanes_that_are_named_are_looked_at
+            erase::what_is_in_flight_is_waited_for
+            erase::what_stays_in_flight_is_erased_when_it_comes_back
+            erase::an_erasure_that_was_cut_short_can_be_repeated
             wake::appended_and_released_items_wake_their_lane
             wake::a_later_wake_replaces_the_earlier
             reopen::everything_survives_closing

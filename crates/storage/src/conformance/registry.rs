@@ -17,6 +17,7 @@ pub mod credentials;
 pub mod deliveries;
 pub mod destinations;
 pub mod holds;
+pub mod inbound;
 pub mod keys;
 pub mod renewals;
 mod sample;
@@ -60,6 +61,10 @@ macro_rules! registry_conformance {
             tickets::a_ticket_is_taken_once
             tickets::tickets_expire_and_are_forgotten
             tickets::purposes_are_apart
+            inbound::a_push_is_kept_once_until_it_is_dealt_with
+            inbound::a_push_is_put_off_and_comes_back
+            inbound::what_was_dealt_with_is_remembered_for_a_while
+            inbound::too_many_are_refused
             destinations::a_destination_is_stored_once_with_a_lane_of_its_own
             destinations::lanes_are_never_given_twice
             destinations::a_destination_is_replaced_but_keeps_lane_and_platform

@@ -42,6 +42,7 @@ struct Sum {
     moved: usize,
     too_old: usize,
     no_room: usize,
+    erased: usize,
 }
 
 impl Sum {
@@ -50,18 +51,25 @@ impl Sum {
         self.moved += count("moved");
         self.too_old += count("too_old");
         self.no_room += count("no_room");
+        self.erased += count("erased");
     }
 
     fn show(&self, done: &str, output: &Output) -> anyhow::Result<()> {
-        let Self { moved, too_old, no_room } = *self;
+        let Self { moved, too_old, no_room, erased } = *self;
         if output.json {
-            let sum = json!({ "moved": moved, "too_old": too_old, "no_room": no_room });
+            let sum = json!({
+                "moved": moved, "too_old": too_old, "no_room": no_room, "erased": erased
+            });
             return output.json(&sum);
         }
         output.line(format!("{} items {done}.", grouped(moved as i64)));
         if too_old > 0 {
             let too_old = grouped(too_old as i64);
             output.line(format!("{too_old} are past their deadline and stay where they are."));
+        }
+        if erased > 0 {
+            let erased = grouped(erased as i64);
+            output.line(format!("{erased} were erased: there is nothing to send."));
         }
         if no_room > 0 {
             output.hanging(

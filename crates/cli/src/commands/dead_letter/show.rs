@@ -112,10 +112,15 @@ pub async fn one(client: &Client, id: &str, output: &Output) -> anyhow::Result<(
     for (name, key) in [("hold", "hold"), ("corrected as", "replaced_by"), ("corrects", "origin")] {
         field(name, letter[key].as_str().unwrap_or_default().to_owned());
     }
+    if !letter["erased_at"].is_null() {
+        field("erased at", time(&letter["erased_at"]));
+    }
     field("platform said", fault["platform_message"].as_str().unwrap_or_default().to_owned());
     field("to do", text(&fault["remedy"]));
-    output.line("");
-    output.line(serde_json::to_string_pretty(&letter["event"])?);
+    if letter["erased_at"].is_null() {
+        output.line("");
+        output.line(serde_json::to_string_pretty(&letter["event"])?);
+    }
     Ok(())
 }
 

@@ -123,9 +123,11 @@ fn put(
         expires_at,
         data_access_expires_at,
         scopes: vec!["ads_management".to_owned()],
+        scopes_lost: Vec::new(),
         added_at: world.at(),
         verified_at: None,
         last_delivery_at: None,
+        subject: None,
         made,
     };
     stored.add(version, text);

@@ -211,10 +211,11 @@ impl Platform {
         Learned {
             kind: Some(token.kind),
             app_id: Some("1000001".to_owned()),
-            user_id: (!self.is_terse).then(|| token.user.clone()),
+            subject: (!self.is_terse).then(|| token.user.clone()),
             expires_at: date(token.expires_at),
             data_access_expires_at: date(token.data_access_until),
             scopes: if self.is_terse { Vec::new() } else { vec!["ads_management".to_owned()] },
+            listed: None,
         }
     }
 }

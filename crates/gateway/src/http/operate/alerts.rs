@@ -6,11 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use holdfast_model::access::Role;
 use holdfast_model::alert::Alert;
+use holdfast_model::id::CredentialId;
 use holdfast_storage::SentAlert;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::alerts;
 use crate::http::auth::Caller;
+use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::services::ServiceError;
 use crate::state::Gateway;
@@ -35,11 +37,19 @@ pub async fn list(
     Ok(Json(gateway.registry.alerts(MOST).await.map_err(ServiceError::from)?))
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Asked {
+    /// The credential whose contact is written to, in place of every channel.
+    contact: Option<CredentialId>,
+}
+
 pub async fn test(
     State(gateway): State<Arc<Gateway>>,
     caller: Caller,
+    JsonBody(asked): JsonBody<Asked>,
 ) -> Result<Json<Tested>, ApiError> {
     caller.require(Role::Operator)?;
-    let alert = alerts::test(&gateway).await.map_err(ServiceError::from)?;
-    Ok(Json(Tested { alert, channels: gateway.channels.names() }))
+    let (alert, channels) = alerts::test(&gateway, asked.contact.as_ref()).await?;
+    Ok(Json(Tested { alert, channels }))
 }

@@ -107,6 +107,9 @@ pub struct DeadLetterView {
     admitted_at: UnixMillis,
     event_time: UnixSeconds,
     expires_at: UnixSeconds,
+    /// When its content was erased: it has no event any more and cannot be put back or corrected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<UnixMillis>,
     /// The item that its correction became.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced_by: Option<ItemId>,
@@ -162,6 +165,9 @@ pub struct Moved {
     too_old: Vec<ItemId>,
     /// The quota of their destination or the disk has no room for them now.
     no_room: Vec<ItemId>,
+    /// Their content was erased: there is nothing to send.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    erased: Vec<ItemId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<LetterCursor>,
 }
@@ -296,8 +302,8 @@ impl From<NotCorrected> for ApiError {
 }
 
 fn moved(put_back: PutBack, next: Option<LetterCursor>) -> Moved {
-    let PutBack { items, too_old, no_room } = put_back;
-    Moved { moved: items, too_old, no_room, next }
+    let PutBack { items, too_old, no_room, erased } = put_back;
+    Moved { moved: items, too_old, no_room, erased, next }
 }
 
 pub async fn find(
@@ -332,6 +338,7 @@ fn view(letter: DeadLetter) -> DeadLetterView {
         admitted_at: letter.admitted_at,
         event_time: letter.event_time,
         expires_at: letter.expires_at,
+        erased_at: letter.erased_at,
         replaced_by: letter.replaced_by,
         origin: letter.origin,
         event,

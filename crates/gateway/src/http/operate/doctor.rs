@@ -29,6 +29,8 @@ pub struct Question {
     app: Option<AppId>,
     #[serde(default)]
     assets: Vec<AssetId>,
+    /// WhatsApp: the account of the numbers.
+    account: Option<AssetId>,
     #[serde(default)]
     offline: bool,
     /// Have the platform check an event that counts nowhere.
@@ -72,6 +74,7 @@ pub async fn examine(
         platform: question.platform,
         subject,
         assets: question.assets,
+        account: question.account,
         is_offline: question.offline,
         dry_run,
         with_matrix: question.matrix,

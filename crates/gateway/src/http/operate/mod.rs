@@ -4,15 +4,19 @@ mod alerts;
 mod apps;
 mod audit;
 mod backup;
+mod connect;
 mod credentials;
 mod dead_letters;
 mod destinations;
 mod doctor;
+mod erasures;
 mod faults;
 mod holds;
 mod keys;
 mod renewals;
+mod sign_in_links;
 mod status;
+mod system_users;
 
 use std::sync::Arc;
 
@@ -39,6 +43,15 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("POST", "/v1/credentials/{id}/extend", Some(Role::Admin)),
     RouteInfo::new("POST", "/v1/credentials/{id}/rotate", Some(Role::Admin)),
     RouteInfo::new("POST", "/v1/credentials/{id}/revoke", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/credentials/{id}/pages", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/connect/{platform}/start", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/connect/{platform}/finish", Some(Role::Admin)),
+    RouteInfo::new("GET", "/v1/system-users", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/system-users", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/system-users/{id}/apps", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/system-users/{id}/tokens", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/integrations/{id}/tokens", Some(Role::Admin)),
+    RouteInfo::new("POST", "/v1/sign-in-links", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/destinations", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/destinations", Some(Role::Admin)),
     RouteInfo::new("GET", "/v1/destinations/{id}", Some(Role::Operator)),
@@ -64,8 +77,10 @@ pub const ROUTES: &[RouteInfo] = &[
     RouteInfo::new("GET", "/v1/audit/chain", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/doctor", Some(Role::Operator)),
     RouteInfo::new("POST", "/v1/backup", Some(Role::Admin)),
-    RouteInfo::new("GET", "/v1/faults/{platform}/{code}", None),
-    RouteInfo::new("GET", "/v1/faults/{platform}/{code}/{subcode}", None),
+    RouteInfo::new("POST", "/v1/erasures", Some(Role::Admin)),
+    RouteInfo::new("GET", "/v1/faults", None),
+    RouteInfo::new("GET", "/v1/faults/{platform}/{fault}", None),
+    RouteInfo::new("GET", "/v1/faults/{platform}/{fault}/{subcode}", None),
 ];
 
 pub fn router() -> Router<Arc<Gateway>> {
@@ -78,6 +93,14 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/credentials/{id}/extend", post(renewals::extend))
         .route("/v1/credentials/{id}/rotate", post(renewals::rotate))
         .route("/v1/credentials/{id}/revoke", post(renewals::revoke))
+        .route("/v1/credentials/{id}/pages", post(connect::derive_page))
+        .route("/v1/connect/{platform}/start", post(connect::start))
+        .route("/v1/connect/{platform}/finish", post(connect::finish))
+        .route("/v1/system-users", get(system_users::list).post(system_users::create))
+        .route("/v1/system-users/{id}/apps", post(system_users::install))
+        .route("/v1/system-users/{id}/tokens", post(system_users::issue))
+        .route("/v1/integrations/{id}/tokens", post(system_users::fetch_integration))
+        .route("/v1/sign-in-links", post(sign_in_links::create))
         .route("/v1/destinations", get(destinations::list).post(destinations::add))
         .route("/v1/destinations/{id}", get(destinations::show))
         .route("/v1/destinations/{id}/credential", put(destinations::rebind))
@@ -101,8 +124,10 @@ pub fn router() -> Router<Arc<Gateway>> {
         .route("/v1/audit/chain", get(audit::chain))
         .route("/v1/doctor", post(doctor::examine))
         .route("/v1/backup", post(backup::take))
-        .route("/v1/faults/{platform}/{code}", get(faults::explain))
-        .route("/v1/faults/{platform}/{code}/{subcode}", get(faults::explain_subcode))
+        .route("/v1/erasures", post(erasures::erase))
+        .route("/v1/faults", get(faults::list))
+        .route("/v1/faults/{platform}/{fault}", get(faults::explain))
+        .route("/v1/faults/{platform}/{fault}/{subcode}", get(faults::explain_subcode))
 }
 
 impl From<ServiceError> for ApiError {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use holdfast_credentials::{Activation, Lint, decide_activation, lint, proves};
+use holdfast_credentials::{Activation, Lint, decide_activation, lint, lost_scopes, proves};
 use holdfast_model::credential::{
     Credential, CredentialVersion, Expiry, Verification, VersionState,
 };
 use holdfast_model::hold::LiftedBy;
 use holdfast_model::id::{AssetId, CredentialId};
-use holdfast_platforms::{ProbeAnswer, ProbeKind, ProbeReading};
+use holdfast_platforms::{Learned, ProbeAnswer, ProbeKind, ProbeReading};
 
 use super::{ProbeView, VersionOutcome, show};
 use crate::lanes::Nudge;
@@ -20,6 +20,10 @@ use crate::state::Gateway;
 /// What suffices to activate a version, where nothing refutes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suffices {
+    /// Nothing: what probes cannot see speaks against it.
+    Nothing,
+    /// A read of what it is for. Some tokens may look at an asset's quality and send nothing.
+    AssetRead,
     /// A proof on what it is for. Nobody asked for more: no event is sent to find out.
     Proof,
     /// A proof, or that nothing can be asked: the first delivery is the proof then.
@@ -103,7 +107,7 @@ pub(super) async fn activate_if_proven(
     let verification = match decision {
         Activation::Activate { verification, why } => {
             outcome.because = why;
-            if suffices == Suffices::Proof && verification != Verification::Proved {
+            if !is_enough(suffices, verification, &readings) {
                 return Ok(outcome);
             }
             verification
@@ -125,6 +129,23 @@ pub(super) async fn activate_if_proven(
     };
     activate(gateway, actor, credential, &mut outcome, verification).await?;
     Ok(outcome)
+}
+
+fn is_enough(
+    suffices: Suffices,
+    verification: Verification,
+    readings: &[(ProbeKind, ProbeReading)],
+) -> bool {
+    let was_read = || {
+        let mut on_asset = readings.iter().filter(|(kind, _)| *kind == ProbeKind::Asset);
+        on_asset.any(|(_, reading)| reading.answer == ProbeAnswer::Proved)
+    };
+    match suffices {
+        Suffices::Nothing => false,
+        Suffices::AssetRead => was_read(),
+        Suffices::Proof => verification == Verification::Proved,
+        Suffices::ProofOrUnprobeable | Suffices::Silence => true,
+    }
 }
 
 async fn activate(
@@ -219,26 +240,23 @@ fn probe_view(destination: &str, result: &ProbeResult) -> ProbeView {
     }
 }
 
-/// Stores what the probes taught. What an answer leaves out never erases what is known.
+/// What this version, or the one in use before it, was last known to be allowed.
+fn scopes_had(gateway: &Gateway, version: &CredentialVersion) -> Vec<String> {
+    let active = gateway.snapshot().active.get(&version.credential).cloned();
+    let known =
+        if version.scopes.is_empty() { active.as_ref().unwrap_or(version) } else { version };
+    known.scopes.iter().chain(&known.scopes_lost).cloned().collect()
+}
+
+/// Stores what the probes taught.
 async fn describe(
     gateway: &Gateway,
     mut version: CredentialVersion,
     readings: &[(ProbeKind, ProbeReading)],
 ) -> Result<CredentialVersion, ServiceError> {
+    let had = scopes_had(gateway, &version);
     for (_, reading) in readings {
-        let learned = &reading.learned;
-        if let Some(kind) = learned.kind {
-            version.kind = kind;
-        }
-        if learned.expires_at != Expiry::Unknown {
-            version.expires_at = learned.expires_at;
-        }
-        if learned.data_access_expires_at != Expiry::Unknown {
-            version.data_access_expires_at = learned.data_access_expires_at;
-        }
-        if !learned.scopes.is_empty() {
-            version.scopes.clone_from(&learned.scopes);
-        }
+        learn(&mut version, &reading.learned, &had);
     }
     if readings.iter().any(|(kind, reading)| proves(*kind, reading.answer)) {
         version.verification = Verification::Proved;
@@ -246,4 +264,37 @@ async fn describe(
     }
     gateway.registry.describe_version(&version).await?;
     Ok(version)
+}
+
+/// What an answer leaves out never erases what is known. `had` is what it was allowed before.
+fn learn(version: &mut CredentialVersion, learned: &Learned, had: &[String]) {
+    if let Some(kind) = learned.kind {
+        version.kind = kind;
+    }
+    if learned.expires_at != Expiry::Unknown {
+        version.expires_at = learned.expires_at;
+    }
+    if learned.data_access_expires_at != Expiry::Unknown {
+        version.data_access_expires_at = learned.data_access_expires_at;
+    }
+    if learned.subject.is_some() {
+        version.subject.clone_from(&learned.subject);
+    }
+    if !learned.scopes.is_empty() {
+        version.scopes_lost = lost_scopes(had, &learned.scopes);
+        version.scopes.clone_from(&learned.scopes);
+    }
+}
+
+/// Writes down what was said of a version where it came from.
+pub async fn note(
+    gateway: &Gateway,
+    mut outcome: VersionOutcome,
+    learned: &Learned,
+) -> Result<VersionOutcome, ServiceError> {
+    let had = scopes_had(gateway, &outcome.version);
+    learn(&mut outcome.version, learned, &had);
+    gateway.registry.describe_version(&outcome.version).await?;
+    gateway.reload_directory().await?;
+    Ok(outcome)
 }

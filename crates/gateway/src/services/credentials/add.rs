@@ -51,7 +51,19 @@ pub async fn add(
     request: AddRequest,
     given: Given,
 ) -> Result<VersionOutcome, ServiceError> {
-    add_as(gateway, actor, request, given, Made::Added).await
+    let suffices = Suffices::asked_for(request.accept_unverified);
+    add_if(gateway, actor, request, given, suffices).await
+}
+
+/// The same, where somebody else than an operator says what suffices to activate it.
+pub async fn add_if(
+    gateway: &Arc<Gateway>,
+    actor: Actor<'_>,
+    request: AddRequest,
+    given: Given,
+    suffices: Suffices,
+) -> Result<VersionOutcome, ServiceError> {
+    add_as(gateway, actor, request, given, suffices, Made::Added).await
 }
 
 /// The same for a version that is to take the place of the one before.
@@ -60,6 +72,7 @@ pub(super) async fn add_as(
     actor: Actor<'_>,
     request: AddRequest,
     given: Given,
+    suffices: Suffices,
     made: Made,
 ) -> Result<VersionOutcome, ServiceError> {
     let Given { token, refresh_token } = given;
@@ -79,15 +92,8 @@ pub(super) async fn add_as(
         keep_refresh_token(gateway, actor, &credential, &refresh_token).await?;
     }
     let version = store(gateway, actor, &credential, &linted, made).await?;
-    let mut outcome = activate_if_proven(
-        gateway,
-        actor,
-        &credential,
-        version,
-        &linted,
-        Suffices::asked_for(request.accept_unverified),
-    )
-    .await?;
+    let mut outcome =
+        activate_if_proven(gateway, actor, &credential, version, &linted, suffices).await?;
     outcome.lint = linted.describe();
     Ok(outcome)
 }
@@ -219,6 +225,8 @@ pub(crate) fn describe(
         expires_at: Expiry::Unknown,
         data_access_expires_at: Expiry::Unknown,
         scopes: Vec::new(),
+        scopes_lost: Vec::new(),
+        subject: None,
         added_at: gateway.clock.wall(),
         verified_at: None,
         last_delivery_at: None,

@@ -7,9 +7,9 @@ mod revoke;
 mod rotate;
 
 pub(crate) use activate::verify_version;
-pub use activate::{Suffices, verify};
+pub use activate::{Suffices, note, verify};
 pub(crate) use add::describe;
-pub use add::{AddRequest, Given, add};
+pub use add::{AddRequest, Given, add, add_if};
 pub use extend::{Extended, extend};
 pub use revoke::{Revoked, revoke};
 pub use rotate::{Rotated, rotate};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::super::{Actor, ServiceError};
 use super::add::{AddRequest, Given, add_as};
 use super::revoke::where_to_end_it;
-use super::{VersionOutcome, show};
+use super::{Suffices, VersionOutcome, show};
 use crate::renewal;
 use crate::state::Gateway;
 
@@ -54,7 +54,8 @@ pub async fn rotate(
         contact: None,
         accept_unverified: false,
     };
-    let outcome = add_as(gateway, actor, request, given, Made::Rotated).await?;
+    let suffices = Suffices::ProofOrUnprobeable;
+    let outcome = add_as(gateway, actor, request, given, suffices, Made::Rotated).await?;
     gateway.renewals.due.notify_one();
     let then = match old {
         None => "There was none in use before.".to_owned(),

@@ -67,8 +67,11 @@ pub fn check_ip_address(text: &str) -> Result<(), &'static str> {
 }
 
 pub fn check_digits(text: &str) -> Result<(), &'static str> {
-    let is_number = text.len() <= MAX_ID_DIGITS && text.bytes().all(|b| b.is_ascii_digit());
-    if is_number { Ok(()) } else { Err("an id of digits alone") }
+    if is_digits(text) { Ok(()) } else { Err("an id of digits alone") }
+}
+
+pub fn is_digits(text: &str) -> bool {
+    text.len() <= MAX_ID_DIGITS && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 pub fn is_hash_of_nothing(hash: &str) -> bool {

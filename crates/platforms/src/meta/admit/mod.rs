@@ -26,6 +26,7 @@ mod user_keys;
 
 use holdfast_model::item::Admitted;
 
+pub use identifiers::is_digits;
 pub use request_keys::request_keys;
 
 use crate::admission::refusal::text_of;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{App, Asset, Code, MAX_ISSUED, MetaWorld, Token, TokenKind, TokenState, strings};
 use crate::damage::Damage;
 use crate::entry::{EntryError, check_name, check_seconds, seconds, yes};
+use crate::push::Loopback;
 use crate::timeline::{AppState, Proof};
 
 /// `[[apps]]`
@@ -21,6 +22,9 @@ pub struct NewApp {
     pub proof: Proof,
     #[serde(default)]
     pub state: AppState,
+    /// Where it is told that a person removed it: this machine only.
+    #[serde(default)]
+    pub deauthorize_url: Option<Loopback>,
 }
 
 /// `[[assets]]`
@@ -35,6 +39,9 @@ pub struct NewAsset {
     /// False: the person left it out in the login dialog, and a list shows it without a token.
     #[serde(default = "yes")]
     pub ticked: bool,
+    /// The WhatsApp account that a phone number belongs to.
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +50,10 @@ pub enum AssetKind {
     #[default]
     Dataset,
     Page,
+    /// A WhatsApp Business account.
+    WhatsappAccount,
+    /// A phone number of one.
+    PhoneNumber,
 }
 
 /// `[[tokens]]`
@@ -90,6 +101,8 @@ pub struct NewCode {
     pub kind: Option<TokenKind>,
     pub assets: Vec<String>,
     pub scopes: Option<Vec<String>>,
+    /// What the person declined.
+    pub declined: Vec<String>,
     /// Seconds until it can no longer be exchanged. 600 without it.
     pub lifetime_s: Option<u64>,
 }
@@ -107,16 +120,29 @@ impl MetaWorld {
             client_token: strings::app_secret(&mut self.strings),
             proof: entry.proof,
             state: entry.state,
+            deauthorize_url: entry.deauthorize_url,
             issued: Default::default(),
+            subscriptions: Default::default(),
         };
         self.apps.insert(entry.id, app);
         secret
     }
 
     pub fn add_asset(&mut self, entry: NewAsset) {
-        let noun = if entry.kind == AssetKind::Page { "Page" } else { "Dataset" };
+        let noun = match entry.kind {
+            AssetKind::Dataset => "Dataset",
+            AssetKind::Page => "Page",
+            AssetKind::WhatsappAccount => "Account",
+            AssetKind::PhoneNumber => "Number",
+        };
         let name = entry.name.unwrap_or_else(|| format!("{noun} {}", entry.id));
-        let asset = Asset { name, kind: entry.kind, is_ticked: entry.ticked };
+        let asset = Asset {
+            name,
+            kind: entry.kind,
+            is_ticked: entry.ticked,
+            account: entry.account,
+            subscribed_apps: Default::default(),
+        };
         self.assets.insert(entry.id, asset);
     }
 

@@ -17,6 +17,7 @@ pub use kind::{LONG_LIVED_USER_S, SIXTY_DAYS_S, TokenKind};
 pub use state::{TokenState, UNREADABLE};
 
 use crate::damage::Damage;
+use crate::push::Loopback;
 use crate::random::Random;
 use crate::timeline::{AppState, Change, Proof};
 
@@ -31,8 +32,12 @@ pub struct App {
     pub client_token: String,
     pub proof: Proof,
     pub state: AppState,
+    /// Where it is told that a person removed it.
+    pub deauthorize_url: Option<Loopback>,
     /// Right halves of app tokens that were issued since the last reset of the secret.
     pub issued: BTreeSet<String>,
+    /// What it is told of by webhook: fields by object.
+    pub subscriptions: BTreeMap<String, BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +46,10 @@ pub struct Asset {
     pub kind: AssetKind,
     /// Whether the person ticked it in the login dialog.
     pub is_ticked: bool,
+    /// The WhatsApp account that a phone number belongs to.
+    pub account: Option<String>,
+    /// Apps that are told what happens on a WhatsApp account.
+    pub subscribed_apps: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -73,11 +82,25 @@ pub struct Code {
     pub is_used: bool,
 }
 
+/// A user of a business that is no person.
+#[derive(Debug, Clone)]
+pub struct SystemUser {
+    pub business: String,
+    pub name: String,
+    pub role: String,
+    /// The apps that may have tokens of it.
+    pub apps: BTreeSet<u64>,
+}
+
 pub struct MetaWorld {
     pub apps: BTreeMap<u64, App>,
     pub assets: BTreeMap<String, Asset>,
     pub tokens: HashMap<String, Token>,
     pub codes: HashMap<String, Code>,
+    /// By app: what the person declined in the dialog.
+    pub declined: BTreeMap<u64, BTreeSet<String>>,
+    /// By id: the system users that were made.
+    pub system_users: BTreeMap<String, SystemUser>,
     /// Texts by name.
     names: BTreeMap<String, String>,
     /// Versions of the API before this one are refused.
@@ -95,6 +118,8 @@ impl MetaWorld {
             assets: BTreeMap::new(),
             tokens: HashMap::new(),
             codes: HashMap::new(),
+            declined: BTreeMap::new(),
+            system_users: BTreeMap::new(),
             names: BTreeMap::new(),
             oldest_version: OLDEST_VERSION,
             strings: Random::stream(seed, "strings"),

@@ -112,11 +112,14 @@ impl Model {
     }
 
     pub async fn confirm(&mut self) {
-        let asked = self.some(|known| Among::Unknown.has(known));
+        // Also those that were erased: it is known of them as of others that they arrived.
+        let is_unknown =
+            |known: &Known| Among::Unknown.has(&Known { is_erased: false, ..known.clone() });
+        let asked = self.some(is_unknown);
         let expected = asked
             .iter()
             .copied()
-            .filter(|id| Among::Unknown.has(&self.items[id]) && !self.is_uncertain(*id));
+            .filter(|id| is_unknown(&self.items[id]) && !self.is_uncertain(*id));
         let expected: Vec<ItemId> = expected.collect();
         match self.outbox().confirm_delivered(&asked).await {
             Ok(confirmed) => {
@@ -300,7 +303,7 @@ impl Among {
             Self::DeadLetters => known.place.is_dead_letter(),
             Self::Unknown => known.place == Place::Unknown,
         };
-        is_right && !known.is_gone && known.replaced_by.is_none()
+        is_right && !known.is_gone && !known.is_erased && known.replaced_by.is_none()
     }
 
     async fn put_back(

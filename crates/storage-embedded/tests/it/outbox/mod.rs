@@ -5,9 +5,10 @@
 //! of it and which fault is armed, but not which thread meets the fault: run a failing seed a few
 //! times.
 //!
-//! `model` is what should be, `moves` and `leavings` what a caller does, `restarts` how a process ends and begins
-//! again, `failures` single ways of failing with all that follows.
+//! `model` is what should be, `moves`, `leavings` and `erasing` what a caller does, `restarts` how a process
+//! ends and begins again, `failures` single ways of failing with all that follows.
 
+mod erasing;
 mod failures;
 mod leavings;
 pub mod model;
@@ -60,7 +61,7 @@ fn random_fault(model: &mut Model) -> Fault {
 }
 
 async fn one_move(model: &mut Model) {
-    match model.toss(44) {
+    match model.toss(46) {
         0..=9 => model.append().await,
         10..=16 => model.lease().await,
         17..=22 => model.settle().await,
@@ -75,6 +76,7 @@ async fn one_move(model: &mut Model) {
         35 => model.change_room(),
         36 | 37 => model.replace().await,
         38 => model.confirm().await,
+        39 | 40 => model.erase().await,
         _ => model.restart().await,
     }
 }

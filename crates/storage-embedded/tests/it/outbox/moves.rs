@@ -103,6 +103,7 @@ impl Model {
             has_intent: Some(false),
             intent_is_unsettled: false,
             is_gone: false,
+            is_erased: false,
             replaced_by: None,
         };
         let barrier = Asked { items: vec![(id, known)], key: None, receipt: Vec::new() };
@@ -314,7 +315,7 @@ impl Model {
         };
         for (_, id) in mine {
             let known = self.items.get_mut(&id).unwrap();
-            if matches!(recorded, Some(Ok(()))) {
+            if matches!(recorded, Some(Ok(_))) {
                 (known.has_intent, known.intent_is_unsettled) = (Some(true), false);
             } else if known.has_intent != Some(true) || known.intent_is_unsettled {
                 (known.has_intent, known.intent_is_unsettled) = (None, true);

@@ -146,6 +146,7 @@ impl Model {
             }
         }
         self.decide_replaced().await;
+        self.decide_erased().await;
     }
 
     /// Everything that waits can be delivered, and is gone after it.

@@ -22,6 +22,8 @@ fn alert(key: &str, at: i64) -> Alert {
         first_deadline: None,
         delivered: 3,
         expired: 0,
+        regrant_url: None,
+        together_with: Vec::new(),
     }
 }
 

@@ -76,6 +76,8 @@ pub(super) fn version(credential: &str, number: u32) -> CredentialVersion {
         expires_at: Expiry::At(UnixSeconds(1_705_184_000)),
         data_access_expires_at: Expiry::Never,
         scopes: vec!["ads_management".to_owned(), "business_management".to_owned()],
+        scopes_lost: vec!["catalog_management".to_owned()],
+        subject: Some("3003".to_owned()),
         added_at: AT,
         verified_at: Some(AT.plus_millis(1)),
         last_delivery_at: Some(AT.plus_millis(2)),

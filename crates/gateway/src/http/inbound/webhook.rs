@@ -1,0 +1,26 @@
+//! `POST /webhooks/meta` and `POST /webhooks/whatsapp`. Both take any object: an app has one address
+//! for each, and what comes is told apart by what it says, not by where it was sent.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+
+use super::{MAX_WEBHOOK_BYTES, busy, raw, refused};
+use crate::http::error::ApiError;
+use crate::inbound::receive_push;
+use crate::state::Gateway;
+
+/// 200 when all that has a consequence is on disk; the consequences come after the answer.
+pub async fn post(
+    State(gateway): State<Arc<Gateway>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let _slot = gateway.inbound.slots.try_acquire().map_err(|_| busy())?;
+    let body = raw(body, MAX_WEBHOOK_BYTES).await?;
+    let signature = headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
+    let received = receive_push(&gateway, signature, body).await;
+    received.map(|()| StatusCode::OK).map_err(|refusal| refused(&gateway, refusal))
+}

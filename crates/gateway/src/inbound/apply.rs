@@ -1,0 +1,219 @@
+//! What follows from a signal, done.
+//!
+//! All of it may be done twice: holds are opened once for each scope, verifying changes nothing that
+//! a second time would not. A signal that is older than the token it would hold is about the token
+//! before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_credentials::signals::{About, Consequence, Signal};
+use holdfast_model::fault::Fault;
+use holdfast_model::hold::{Confirmation, Hold, LiftedBy};
+use holdfast_model::id::CredentialId;
+use holdfast_model::platform::PlatformId;
+use holdfast_model::scope::{Scope, SelectorKind};
+use holdfast_model::time::UnixSeconds;
+use holdfast_platforms::{ProbeAnswer, catalog};
+use holdfast_storage::Inbound;
+
+use super::concerned::{self, concerned};
+use super::receive::{about, record};
+use super::worker::{Next, wait_ms};
+use crate::lanes::confirm;
+use crate::services::{ServiceError, holds, standby};
+use crate::state::Gateway;
+use crate::watcher;
+
+/// A token that still answers right after its end was announced may be on its way out: it is asked
+/// once more after this.
+const CONTRADICTION_PAUSE_MS: i64 = 20_000;
+
+/// How long the probes of one credential may take before they count as silent: a platform that keeps
+/// them waiting must not keep the other signals waiting too.
+const PROBE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// So often a silent platform is asked. After that the watcher's daily look has to do.
+const MAX_SILENCES: u32 = 6;
+
+pub async fn apply(
+    gateway: &Arc<Gateway>,
+    inbound: &Inbound,
+    signal: &Signal,
+) -> Result<Next, ServiceError> {
+    let (next, came_of_it) = match signal.consequence() {
+        Consequence::Hold { fault } => hold(gateway, inbound, signal, fault).await?,
+        Consequence::Verify => verify(gateway, inbound, signal).await?,
+        Consequence::Policy { fault, message_class, until } => {
+            policy(gateway, signal, fault, message_class, until).await?
+        }
+        Consequence::PolicyOver { fault } => {
+            let by = LiftedBy::PlatformRule;
+            let lifted = lift(gateway, signal, fault, None, by).await?;
+            (Next::Done, format!("{lifted} holds lifted"))
+        }
+        Consequence::Note => (Next::Done, "noted".to_owned()),
+    };
+    let whom = about(gateway, &inbound.app, signal);
+    let what = format!("{whom}: {}: {came_of_it}", signal.words());
+    record(gateway, "signal.apply", &inbound.app, what).await?;
+    Ok(next)
+}
+
+async fn hold(
+    gateway: &Arc<Gateway>,
+    inbound: &Inbound,
+    signal: &Signal,
+    name: &'static str,
+) -> Result<(Next, String), ServiceError> {
+    let found = concerned(&gateway.snapshot(), &inbound.app, &signal.about);
+    let fault = fault_of(name, signal)?;
+    let (mut next, mut came_of_it) = (Next::Done, Vec::new());
+    for id in &found.certainly {
+        if is_newer(gateway, id, signal.at) {
+            watcher::look(gateway, id).await?;
+            came_of_it.push(format!("{id} has a newer token and was verified"));
+            continue;
+        }
+        match probed(gateway, id, &fault).await {
+            ProbeAnswer::Proved if inbound.attempts == 0 => {
+                let at = gateway.clock.wall().plus_millis(CONTRADICTION_PAUSE_MS);
+                next = Next::Again(at);
+                came_of_it.push(format!("{id} still answers and is asked again"));
+            }
+            answer => {
+                let confirmation = confirmation(answer);
+                holds::open_on_credential(gateway, id, fault.clone(), confirmation).await?;
+                came_of_it.push(format!("{id} is held ({confirmation:?})").to_lowercase());
+            }
+        }
+    }
+    for id in &found.perhaps {
+        watcher::look(gateway, id).await?;
+        came_of_it.push(format!("{id} may be concerned and was verified"));
+    }
+    Ok((next, in_words(came_of_it)))
+}
+
+fn confirmation(answer: ProbeAnswer) -> Confirmation {
+    match answer {
+        ProbeAnswer::Refuted => Confirmation::Confirmed,
+        ProbeAnswer::Silent => Confirmation::Silent,
+        ProbeAnswer::Unprobeable => Confirmation::Unprobeable,
+        ProbeAnswer::Proved => Confirmation::Conflict,
+    }
+}
+
+/// Asked on everything that it is for. One refusal is one; of the rest a proof counts most.
+async fn probed(gateway: &Gateway, id: &CredentialId, fault: &Fault) -> ProbeAnswer {
+    let probing = probe_everywhere(gateway, id, fault);
+    tokio::time::timeout(PROBE_PATIENCE, probing).await.unwrap_or(ProbeAnswer::Silent)
+}
+
+async fn probe_everywhere(gateway: &Gateway, id: &CredentialId, fault: &Fault) -> ProbeAnswer {
+    let mut answers = Vec::new();
+    for destination in gateway.snapshot().destinations_using(id) {
+        answers.push(confirm(gateway, &standby::as_used_by(&destination, id), fault).await);
+    }
+    [ProbeAnswer::Refuted, ProbeAnswer::Proved, ProbeAnswer::Silent]
+        .into_iter()
+        .find(|answer| answers.contains(answer))
+        .unwrap_or(ProbeAnswer::Unprobeable)
+}
+
+async fn verify(
+    gateway: &Arc<Gateway>,
+    inbound: &Inbound,
+    signal: &Signal,
+) -> Result<(Next, String), ServiceError> {
+    let found = concerned(&gateway.snapshot(), &inbound.app, &signal.about);
+    let (mut is_silent, mut came_of_it) = (false, Vec::new());
+    for id in found.certainly.iter().chain(&found.perhaps) {
+        is_silent |= !watcher::look(gateway, id).await?.has_answered;
+        came_of_it.push(format!("{id} was verified"));
+    }
+    let next = match is_silent && inbound.attempts < MAX_SILENCES {
+        true => Next::Again(gateway.clock.wall().plus_millis(wait_ms(inbound.attempts))),
+        false => Next::Done,
+    };
+    Ok((next, in_words(came_of_it)))
+}
+
+/// Held until the platform says that it is over: by its own date where it names one.
+async fn policy(
+    gateway: &Gateway,
+    signal: &Signal,
+    name: &'static str,
+    message_class: Option<&'static str>,
+    until: Option<UnixSeconds>,
+) -> Result<(Next, String), ServiceError> {
+    let Some(scope) = scope_of_account(gateway, signal, message_class) else {
+        return Ok((Next::Done, "no destination is on this account".to_owned()));
+    };
+    let now = gateway.clock.wall().to_seconds();
+    match until {
+        Some(until) if until <= now => {
+            let lifted = lift(gateway, signal, name, message_class, LiftedBy::PlatformRule).await?;
+            return Ok((Next::Done, format!("it has ended by {until}; {lifted} holds lifted")));
+        }
+        _ => {}
+    }
+    let fault = fault_of(name, signal)?;
+    let held = format!("{scope} is held");
+    holds::open_on(gateway, scope, fault, Confirmation::Unprobeable).await?;
+    let next = until.map_or(Next::Done, |until| Next::Again(until.to_millis()));
+    Ok((next, until.map_or(held.clone(), |until| format!("{held} until {until}"))))
+}
+
+async fn lift(
+    gateway: &Gateway,
+    signal: &Signal,
+    name: &str,
+    message_class: Option<&str>,
+    by: LiftedBy,
+) -> Result<u32, ServiceError> {
+    let Some(scope) = scope_of_account(gateway, signal, message_class) else { return Ok(0) };
+    let is_meant = |hold: &Hold| hold.fault.name == name && hold.scope == scope;
+    holds::lift_where(gateway, is_meant, by, "the platform says that it is over").await
+}
+
+/// None if nothing is sent for this account.
+fn scope_of_account(
+    gateway: &Gateway,
+    signal: &Signal,
+    message_class: Option<&str>,
+) -> Option<Scope> {
+    let About::WhatsappAccount { waba, .. } = &signal.about else { return None };
+    let snapshot = gateway.snapshot();
+    let is_here = snapshot.destinations.values().any(|destination| {
+        destination.platform == PlatformId::Whatsapp && concerned::names_account(destination, waba)
+    });
+    let account = [
+        (SelectorKind::Platform, PlatformId::Whatsapp.as_str().to_owned()),
+        (SelectorKind::Account, waba.clone()),
+    ];
+    let class = message_class.map(|class| (SelectorKind::MessageClass, class.to_owned()));
+    is_here.then(|| Scope::new(account.into_iter().chain(class)))
+}
+
+fn fault_of(name: &'static str, signal: &Signal) -> Result<Fault, ServiceError> {
+    let entry = catalog::entry(name)
+        .ok_or_else(|| ServiceError::invalid("fault", format!("the catalog has no {name}")))?;
+    let mut fault = entry.fault();
+    fault.platform_message = format!("Pushed by the platform: {}.", signal.words());
+    Ok(fault)
+}
+
+/// Whether the token in use came after what the signal tells of.
+fn is_newer(gateway: &Gateway, id: &CredentialId, at: Option<UnixSeconds>) -> bool {
+    let snapshot = gateway.snapshot();
+    let added = snapshot.active.get(id).map(|version| version.added_at.to_seconds());
+    matches!((added, at), (Some(added), Some(at)) if added > at)
+}
+
+fn in_words(came_of_it: Vec<String>) -> String {
+    if came_of_it.is_empty() {
+        return "no credential here is concerned".to_owned();
+    }
+    came_of_it.join("; ")
+}

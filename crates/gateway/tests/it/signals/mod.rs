@@ -1,0 +1,6 @@
+//! What platforms push to us: forged, broken, repeated, and what follows from it.
+
+mod consequences;
+mod deletion;
+mod post;
+mod signatures;
