@@ -25,6 +25,7 @@ pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
             let Expiry::At(at) = expiry else { continue };
             if let Some(days) = warning::stage(at, now) {
                 let renewal = outlook(gateway, &version.credential).await?;
+                // Access to data comes back by nothing but a new grant.
                 let is_about_token = matches!(transition(days), Transition::Expiring { .. });
                 if is_about_token && renewal.takes_care_of(days, at) {
                     continue;

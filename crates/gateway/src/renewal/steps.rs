@@ -196,6 +196,7 @@ impl Run<'_> {
             kind: old.kind,
             expires_at: brought.expires_at,
             data_access_expires_at: old.data_access_expires_at,
+            subject: old.subject.clone(),
             scopes: match brought.scopes.is_empty() {
                 true => old.scopes.clone(),
                 false => brought.scopes.clone(),

@@ -72,6 +72,7 @@ fn every_crash_point_of_every_rotation_is_survived() {
                 std::panic::resume_unwind(panic)
             });
             assert_eq!(tally.crashes, 1, "{id} at {point}");
+            assert_eq!(tally.wasted, 0, "{id} at {point}: a token that was stored is used");
             survived += 1;
         }
     }

@@ -90,6 +90,9 @@ impl Run {
             Command::GoBack { to } => Event::WentBack(self.go_back(world, to)),
             Command::Revoke { version } => Event::Revoked(self.revoke(world, version)),
             Command::Retire { version } => {
+                let was = world.stored(&self.id).versions.iter().find(|v| v.version == version);
+                let is_wasted = was.is_some_and(|v| v.state == VersionState::Candidate);
+                world.tally.wasted += u64::from(is_wasted);
                 world.stored_mut(&self.id).retire(version);
                 Event::Done
             }
@@ -126,6 +129,9 @@ impl Run {
         if is_same && refresh_token.is_none() {
             return Exchanged::Same { expires_at };
         }
+        if refresh_token.is_some() {
+            world.in_hand.insert(self.id.clone());
+        }
         self.brought = Some(Brought { text, expires_at, refresh_token });
         Exchanged::Brought
     }
@@ -149,6 +155,7 @@ impl Run {
         let number = version.version;
         let taken =
             stored.store_renewed(self.lease, version, brought.text.clone(), brought.refresh_token);
+        world.in_hand.remove(&self.id);
         if !taken {
             world.tally.fenced_off += 1;
             world.excuse_lost_answer(&self.id);

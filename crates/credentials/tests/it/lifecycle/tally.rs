@@ -16,6 +16,8 @@ pub struct Tally {
     pub second_leases: u64,
     pub turned_away: u64,
     pub brought_by_people: u64,
+    /// Tokens that were stored and never used.
+    pub wasted: u64,
     pub points: u32,
 }
 
@@ -36,6 +38,7 @@ impl Tally {
             (&mut self.second_leases, other.second_leases),
             (&mut self.turned_away, other.turned_away),
             (&mut self.brought_by_people, other.brought_by_people),
+            (&mut self.wasted, other.wasted),
         ] {
             *sum += more;
         }

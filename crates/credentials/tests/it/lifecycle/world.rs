@@ -41,6 +41,8 @@ pub struct World {
     /// Grants that the platform ended, or whose next token was lost on the way: only a person can
     /// bring them back, and until then nothing here can help.
     excused: BTreeSet<String>,
+    /// Whose next refresh token has come and is not stored yet.
+    pub in_hand: BTreeSet<String>,
     /// Refresh tokens seen in use, to know that none before them is used again.
     newest_given: BTreeMap<String, usize>,
     /// Effects until the next crash.
@@ -70,6 +72,7 @@ impl World {
             alerts: BTreeSet::new(),
             exchanges: BTreeSet::new(),
             excused: BTreeSet::new(),
+            in_hand: BTreeSet::new(),
             newest_given: BTreeMap::new(),
             crash_in: None,
             points: 0,
@@ -254,7 +257,7 @@ impl World {
         self.seen.clear();
         self.now += 2_000;
         // What had come and was not stored yet went with the process.
-        for id in self.ids() {
+        for id in std::mem::take(&mut self.in_hand) {
             self.excuse_lost_answer(&id);
         }
         self.check("after a crash");

@@ -8,10 +8,9 @@ use holdfast_model::id::{CredentialId, VersionNo};
 use serde::Serialize;
 
 use super::super::{Actor, ServiceError};
-use super::activate::Suffices;
 use super::add::{AddRequest, Given, add_as};
 use super::revoke::where_to_end_it;
-use super::{VersionOutcome, show};
+use super::{Suffices, VersionOutcome, show};
 use crate::renewal;
 use crate::state::Gateway;
 
@@ -55,7 +54,7 @@ pub async fn rotate(
         contact: None,
         accept_unverified: false,
     };
-    let suffices = Suffices::asked_for(request.accept_unverified);
+    let suffices = Suffices::ProofOrUnprobeable;
     let outcome = add_as(gateway, actor, request, given, suffices, Made::Rotated).await?;
     gateway.renewals.due.notify_one();
     let then = match old {
