@@ -49,6 +49,9 @@ impl Restore {
              recognize become unknown: `holdfast dead-letter list --state unknown`.",
             grouped(restored.waiting)
         ));
+        output.note(
+            "What was erased since is in it again: repeat those erasures before you serve it.",
+        );
         output.note("Make sure that the original does not run any more, then `holdfast serve`.");
         Ok(())
     }

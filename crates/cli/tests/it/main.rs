@@ -9,6 +9,7 @@ mod dead_letters;
 mod death;
 mod demo;
 mod doctor;
+mod erase;
 mod kill;
 mod rig;
 mod routing;

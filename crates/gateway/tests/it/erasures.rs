@@ -123,7 +123,7 @@ async fn what_cannot_be_meant_is_refused_without_repeating_it() {
         (json!({ "email": 7 }), 422),
         (json!({ "fb_login_id": "jane.doe" }), 422),
         (json!({ "e-mail": "jane.doe@example.com" }), 422),
-        (json!({ "email": "jane.doe@example.com", "platform": "jane.doe" }), 422),
+        (json!({ "email": "jane.doe@example.com", "platform": "myspace" }), 422),
         (json!({ "email": "jane.doe@example.com", "app": "123" }), 404),
     ] {
         let answer = office.call("POST", "/v1/erasures", &body).await.expect(status);

@@ -140,7 +140,7 @@ impl TerminalStore {
     /// What was overwritten or deleted goes from the file's journal too. False if somebody reads the
     /// file at this moment, who may need it.
     pub async fn trim(&self) -> Result<bool, StorageError> {
-        self.run(|connection| sqlite::truncate_journal(connection)).await
+        self.run(sqlite::truncate_journal).await
     }
 
     /// Does this between two transactions: no row is written until it is done.

@@ -7,7 +7,8 @@
 //! delivered items that are still there included, and then all terminal rows. Items only move from
 //! the queue to the rows meanwhile: what moves the other way waits, and nothing is copied onward, so
 //! that nothing is missed. The log is read a slice at a time on the thread that keeps house. Lanes
-//! and the committer go on: a lock is taken only for an item that was found.
+//! and the committer go on: a lock is taken only for an item that was found, and what they wait for
+//! is at most one transaction of some hundred rows, or a frame of what is copied onward.
 //!
 //! **Items in flight.** One that is found is marked ([`Erasing`]). From then on it is not handed out
 //! again: a lane that gives it back gives it to the erasure, one that wants to send it is told so

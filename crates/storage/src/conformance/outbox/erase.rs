@@ -100,16 +100,9 @@ pub async fn letters_keep_their_state_and_lose_their_content(factory: &dyn Outbo
         let resent = outbox.resend_unknown(&[item_id(2)], AT).await.unwrap();
         assert_eq!(resent, PutBack { erased: vec![item_id(2)], ..PutBack::default() });
         let replaced = outbox.replace(item_id(0), item(9, WEB), AT).await;
-        let refused = Err(AppendError::Storage(StorageError::Refused {
-            what: "dead letter",
-            id: String::new(),
-            why: String::new(),
-        }));
-        assert_eq!(
-            std::mem::discriminant(&replaced),
-            std::mem::discriminant(&refused),
-            "{replaced:?}"
-        );
+        let is_refused =
+            matches!(replaced, Err(AppendError::Storage(StorageError::Refused { .. })));
+        assert!(is_refused, "{replaced:?}");
     }
     assert_eq!(outbox.confirm_delivered(&[item_id(2)]).await.unwrap(), [item_id(2)]);
     let counts = totals(&outbox, WEB).await;
@@ -143,7 +136,8 @@ pub async fn what_is_in_flight_is_waited_for(factory: &dyn OutboxFactory) {
     let outbox = factory.open().await;
     fill(&outbox, WEB, 0..3).await;
     let leased = lease_all(&outbox, WEB).await;
-    let outcomes: [(u32, fn(Vec<Seq>) -> Option<Settlement>, [u64; 3]); 3] = [
+    type Outcome = (u32, fn(Vec<Seq>) -> Option<Settlement>, [u64; 3]);
+    let outcomes: [Outcome; 3] = [
         (0, |_| None, [1, 0, 0]),
         (1, |seqs| Some(rejected(seqs)), [0, 1, 0]),
         (2, |seqs| Some(super::sample::delivered(seqs)), [0, 0, 1]),
