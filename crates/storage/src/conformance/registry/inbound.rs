@@ -29,7 +29,10 @@ pub async fn a_push_is_kept_once_until_it_is_dealt_with(factory: &dyn RegistryFa
     let registry = factory.open().await;
     let due = registry.due_inbound(UnixMillis(2), 10).await.unwrap();
     assert_eq!(due, [first.clone(), second.clone()]);
-    assert_eq!(registry.due_inbound(UnixMillis(1), 10).await.unwrap(), std::slice::from_ref(&first));
+    assert_eq!(
+        registry.due_inbound(UnixMillis(1), 10).await.unwrap(),
+        std::slice::from_ref(&first)
+    );
     assert_eq!(registry.due_inbound(UnixMillis(2), 1).await.unwrap().len(), 1);
     registry.close_inbound(&first.sha256, UnixMillis(3)).await.unwrap();
     assert_eq!(registry.due_inbound(UnixMillis(9), 10).await.unwrap(), [second]);
