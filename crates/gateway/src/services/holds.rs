@@ -3,7 +3,7 @@
 use holdfast_model::destination::Destination;
 use holdfast_model::fault::{Fault, FaultClass};
 use holdfast_model::hold::{Confirmation, Hold, Lifted, LiftedBy};
-use holdfast_model::id::{AssetId, CredentialId, HoldId};
+use holdfast_model::id::{AppId, AssetId, CredentialId, HoldId};
 use holdfast_model::ledger::LedgerCounts;
 use holdfast_model::scope::{Scope, ScopeFacts, SelectorKind};
 use holdfast_model::time::UnixSeconds;
@@ -148,7 +148,7 @@ pub async fn show(gateway: &Gateway, id: HoldId) -> Result<HoldView, ServiceErro
 }
 
 /// Lifts every hold that a working version of this credential ends: those on the credential
-/// itself, and those on the app or asset of the destination where it was proved.
+/// itself, and those on its app, because the platform answered what that app signed.
 pub(crate) async fn lift_for_credential(
     gateway: &Gateway,
     credential: &CredentialId,
@@ -156,7 +156,10 @@ pub(crate) async fn lift_for_credential(
     by: LiftedBy,
     reason: &str,
 ) -> Result<u32, ServiceError> {
-    let is_ended = |hold: &Hold| ended_by(hold, credential, only_on);
+    let app = gateway.snapshot().app_of(credential).map(|app| app.id.clone());
+    let is_ended = |hold: &Hold| {
+        ended_by(hold, credential, only_on) || app_ended_by(hold, app.as_ref(), only_on)
+    };
     lift_where(gateway, is_ended, by, reason).await
 }
 
@@ -170,6 +173,16 @@ fn ended_by(hold: &Hold, credential: &CredentialId, only_on: Option<&[AssetId]>)
     };
     // A policy block is about the account; another token does not end it.
     names_it && is_proved_there && hold.fault.class != FaultClass::Policy
+}
+
+/// A hold on a whole app is about its state, its secret or its proof. Any asset that answered to one
+/// of its credentials shows that all three are sound; nothing less does.
+fn app_ended_by(hold: &Hold, app: Option<&AppId>, only_on: Option<&[AssetId]>) -> bool {
+    let names_it = app.is_some_and(|app| hold.scope.get(SelectorKind::App) == Some(app.as_str()));
+    let is_about_it_alone = hold.scope.get(SelectorKind::Credential).is_none()
+        && hold.scope.get(SelectorKind::Asset).is_none();
+    let is_proved = only_on.is_some_and(|proved| !proved.is_empty());
+    names_it && is_about_it_alone && is_proved && hold.fault.class == FaultClass::App
 }
 
 async fn lift_as(

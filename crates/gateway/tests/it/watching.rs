@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use holdfast_model::access::Role;
 use holdfast_sandbox::{
-    Change, NewSnapToken, Proof, RunningSandbox, Sandbox, SandboxSettings, TokenKind, TokenState,
+    AppState, Change, NewSnapToken, Proof, RunningSandbox, Sandbox, SandboxSettings, TokenKind,
+    TokenState,
 };
 use holdfast_testkit::APP_ID;
 use serde_json::{Value, json};
@@ -122,6 +123,35 @@ async fn a_check_that_a_person_passes_ends_the_hold_by_itself() {
     watch.pass(2 * HOUR_MS).await;
     watch.held_for(&[]).await;
     assert_eq!(sent, 1, "nobody's event tried the water meanwhile");
+}
+
+#[tokio::test]
+async fn an_app_that_is_sound_again_ends_the_hold_on_all_of_its_credentials() {
+    let watch = Watch::begin().await;
+    let control = watch.sandbox.handle();
+    let app = json!({"id": APP_ID.to_string(), "platform": "meta", "label": "Shop"});
+    watch.call("POST", "/v1/apps", &app).await;
+    for (name, asset) in [("one", ASSET), ("two", OTHER_ASSET)] {
+        let token = control.issue_token(APP_ID, TokenKind::SystemUser, &[asset]);
+        let credential = json!({"id": name, "platform": "meta", "token": token,
+            "app": APP_ID.to_string()});
+        watch.call("POST", "/v1/credentials", &credential).await;
+        let destination =
+            json!({"id": name, "platform": "meta", "asset": asset, "credential": name});
+        watch.call("POST", "/v1/destinations", &destination).await;
+    }
+    assert!(control.change(&Change::AppState { app: APP_ID, state: AppState::Blocked }));
+    let event = json!(watch.harness.event_list(0..3));
+    watch.call("POST", "/v1/events?destination=one", &event).await;
+    watch.held_for(&["meta.api_blocked"]).await;
+    watch.call("POST", "/v1/events?destination=two", &event).await;
+    watch.pass(2 * HOUR_MS).await;
+    watch.settled().await;
+    watch.held_for(&["meta.api_blocked"]).await;
+    assert_eq!(control.state().total.requests, 1, "no event tried the water meanwhile");
+    assert!(control.change(&Change::AppState { app: APP_ID, state: AppState::Live }));
+    watch.pass(2 * HOUR_MS).await;
+    watch.held_for(&[]).await;
 }
 
 #[tokio::test]
