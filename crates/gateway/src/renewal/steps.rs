@@ -72,7 +72,7 @@ async fn go(
         return Ok(Ran::Busy);
     };
     let mut run = Run { gateway, rotation, lease, brought: None };
-    let end = run.to_its_end().await?;
+    let end = run.finish().await?;
     Ok(Ran::Done { end })
 }
 
@@ -88,7 +88,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn to_its_end(&mut self) -> Result<End, ServiceError> {
+    async fn finish(&mut self) -> Result<End, ServiceError> {
         let fresh = known::read(self.gateway, &self.lease.credential).await?;
         // A request that has begun may take its time.
         let until = self.lease.until.plus_millis(-timeout_ms(self.gateway));

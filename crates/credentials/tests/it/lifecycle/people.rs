@@ -16,7 +16,9 @@ use super::store::Stored;
 use super::world::{DAY_MS, World, credential};
 
 /// Name, kind, whether the app is ours, life, and how long data may be read.
-const TOKENS: [(&str, CredentialKind, bool, Option<i64>, Option<i64>); 8] = [
+type Kept = (&'static str, CredentialKind, bool, Option<i64>, Option<i64>);
+
+const TOKENS: [Kept; 8] = [
     ("su-never", CredentialKind::SystemUser, true, None, None),
     ("su-60d", CredentialKind::SystemUser, true, Some(SIXTY_DAYS_MS), None),
     ("bisu", CredentialKind::SystemUser, true, Some(SIXTY_DAYS_MS), None),
