@@ -67,9 +67,9 @@ pub struct Metrics {
     holds_opened: Family<ByFault, Counter>,
     holds_lifted: Counter,
     takeovers: Family<ByDestination, Counter>,
-    renewals: Family<ByWayAndOutcome, Counter>,
     signals: Counter,
     signals_refused: Counter,
+    renewals: Family<ByWayAndOutcome, Counter>,
     ledger: Family<ByState, Gauge>,
     lost: Gauge,
     open_holds: Gauge,
@@ -92,9 +92,9 @@ impl Default for Metrics {
             holds_opened: Family::default(),
             holds_lifted: Counter::default(),
             takeovers: Family::default(),
-            renewals: Family::default(),
             signals: Counter::default(),
             signals_refused: Counter::default(),
+            renewals: Family::default(),
             ledger: Family::default(),
             lost: Gauge::default(),
             open_holds: Gauge::default(),
@@ -124,9 +124,9 @@ impl Metrics {
         r.register("holds_opened", "Holds opened", self.holds_opened.clone());
         r.register("holds_lifted", "Holds lifted", self.holds_lifted.clone());
         r.register("takeovers", "Standby credentials that took over", self.takeovers.clone());
-        r.register("renewals", "Runs that renewed a credential or tried to", self.renewals.clone());
         r.register("signals", "Pushes of platforms that were taken", self.signals.clone());
         r.register("signals_refused", "Forged or broken pushes", self.signals_refused.clone());
+        r.register("renewals", "Runs that renewed a credential or tried to", self.renewals.clone());
         r.register("ledger_items", "Items by destination and ledger state", self.ledger.clone());
         r.register("ledger_lost_items", "Accepted items in no state: must be 0", self.lost.clone());
         r.register("open_holds", "Holds open now", self.open_holds.clone());
@@ -187,16 +187,16 @@ impl Metrics {
         self.takeovers.get_or_create(&by(destination)).inc();
     }
 
-    pub fn renewal(&self, way: &'static str, outcome: &'static str) {
-        self.renewals.get_or_create(&ByWayAndOutcome { way, outcome }).inc();
-    }
-
     pub fn signal_received(&self) {
         self.signals.inc();
     }
 
     pub fn signal_refused(&self) {
         self.signals_refused.inc();
+    }
+
+    pub fn renewal(&self, way: &'static str, outcome: &'static str) {
+        self.renewals.get_or_create(&ByWayAndOutcome { way, outcome }).inc();
     }
 
     /// The page for a scraper. The gauges are read from the outbox at this moment.

@@ -119,8 +119,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let admin = listen_admin(&admin_socket, router, stop.clone())?;
     let alerts = tokio::spawn(alerts::run(gateway.clone(), stop.clone()));
     let watcher = tokio::spawn(watcher::run(gateway.clone(), stop.clone()));
-    let renewal = tokio::spawn(renewal::run(gateway.clone(), stop.clone()));
     let inbound = tokio::spawn(inbound::run(gateway.clone(), stop.clone()));
+    let renewal = tokio::spawn(renewal::run(gateway.clone(), stop.clone()));
     let retention = tokio::spawn(retain(gateway.clone(), outbox.clone(), stop.clone()));
     Ok(Running {
         gateway,

@@ -63,8 +63,8 @@ impl Gateway {
     pub fn look_around(&self) {
         self.alert_due.notify_one();
         self.watch_due.notify_one();
-        self.renewals.due.notify_one();
         self.inbound.due.notify_one();
+        self.renewals.due.notify_one();
     }
 
     /// After a change in the registry: what the hot paths look at is read anew.

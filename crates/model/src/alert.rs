@@ -27,14 +27,14 @@ pub enum Transition {
     DataAccessEnding {
         days: u32,
     },
+    /// The platform does not name scopes any more that the credential had. Nothing is held for it.
+    ScopesLost,
     /// A credential that renews itself could not be renewed.
     RenewalFailing {
         stage: RenewalStage,
     },
     /// Renewals came so fast that they were stopped for a while.
     RenewalStorm,
-    /// The platform does not name scopes any more that the credential had. Nothing is held for it.
-    ScopesLost,
     /// Nothing; somebody tries whether alerts arrive.
     Test,
 }
@@ -83,9 +83,9 @@ impl Transition {
             Self::Resolved => "resolved".to_owned(),
             Self::Expiring { days } => format!("expires_{days}d"),
             Self::DataAccessEnding { days } => format!("data_access_{days}d"),
+            Self::ScopesLost => "scopes_lost".to_owned(),
             Self::RenewalFailing { stage } => format!("renewal_{}", stage.as_str()),
             Self::RenewalStorm => "renewal_storm".to_owned(),
-            Self::ScopesLost => "scopes_lost".to_owned(),
             Self::Test => "test".to_owned(),
         }
     }

@@ -213,10 +213,10 @@ fn show(credential: &Value, output: &Output) -> anyhow::Result<()> {
         ]);
     }
     output.table(&table);
-    renewal::outlook(&credential["renewal"], output);
     for version in credential["versions"].as_array().into_iter().flatten() {
         lost_scopes(version, output);
     }
+    renewal::outlook(&credential["renewal"], output);
     Ok(())
 }
 

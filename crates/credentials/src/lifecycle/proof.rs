@@ -43,9 +43,11 @@ pub fn compare(
         }
         _ => None,
     };
+    // What is stored of the old one counts where it is not said again.
     let old_subject = old_says.subject.as_ref().or(old.subject.as_ref());
+    let new_subject = new_says.subject.as_ref().or(new.subject.as_ref());
     let refused = differs("app", old_says.app_id.as_ref(), new_says.app_id.as_ref())
-        .or_else(|| differs("user", old_subject, new_says.subject.as_ref()));
+        .or_else(|| differs("user", old_subject, new_subject));
     let old_expires = known_of(old_says.expires_at, old.expires_at);
     let new_expires = known_of(new_says.expires_at, new.expires_at);
     let is_no_gain = match (old_expires, new_expires) {

@@ -111,6 +111,9 @@ fn write(gateway: &Gateway, id: &CredentialId, about: &Alert) -> Alert {
         Transition::Expiring { days } | Transition::DataAccessEnding { days } => {
             format!("The access \"{id}\" to {platform} ends within {days} days.")
         }
+        Transition::RenewalFailing { .. } => {
+            format!("The access \"{id}\" to {platform} cannot be extended and will end.")
+        }
         Transition::StillOpen { .. } | Transition::DeadlineNear { .. } => {
             format!("The access \"{id}\" to {platform} still waits for you.")
         }

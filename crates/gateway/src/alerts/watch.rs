@@ -228,9 +228,9 @@ fn title(hold: &Hold, behind: &Behind, alert: &Alert, now: UnixMillis) -> String
         ),
         Transition::Expiring { .. }
         | Transition::DataAccessEnding { .. }
+        | Transition::ScopesLost
         | Transition::RenewalFailing { .. }
         | Transition::RenewalStorm
-        | Transition::ScopesLost
         | Transition::Test => format!("{fault} at {at}."),
     }
 }

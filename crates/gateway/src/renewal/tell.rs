@@ -95,8 +95,12 @@ async fn claim(
 ) -> Result<(), StorageError> {
     let Some(active) = known.active() else { return Ok(()) };
     let using = gateway.snapshot().destinations_using(&known.credential.id);
+    let id = &known.credential.id;
+    // Whoever granted it can do so again; nobody but them.
+    let is_refused =
+        matches!(transition, Transition::RenewalFailing { stage: RenewalStage::Refused });
     let alert = Alert {
-        key: Alert::key_of_version(&known.credential.id, active.version, transition),
+        key: Alert::key_of_version(id, active.version, transition),
         transition,
         hold: None,
         at: gateway.clock.wall(),
@@ -109,11 +113,11 @@ async fn claim(
         first_deadline: None,
         delivered: 0,
         expired: 0,
-        regrant_url: regrant::url(gateway, &known.credential.id),
+        regrant_url: is_refused.then(|| regrant::url(gateway, id)).flatten(),
         together_with: Vec::new(),
     };
-    if transition == (Transition::RenewalFailing { stage: RenewalStage::Refused }) {
-        regrant::tell(gateway, &known.credential.id, &alert).await?;
+    if alert.regrant_url.is_some() {
+        regrant::tell(gateway, id, &alert).await?;
     }
     if gateway.registry.claim_alert(&alert, &gateway.channels.names()).await? {
         gateway.alert_due.notify_one();

@@ -169,6 +169,7 @@ fn agree(
         assets,
         scopes,
         declined,
+        user: None,
         lifetime_s: None,
     };
     let now = world.clock.unix_seconds();

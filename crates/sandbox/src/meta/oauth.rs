@@ -70,6 +70,7 @@ pub async fn client_code(State(sandbox): State<SandboxHandle>, turn: Turn) -> Re
             assets: token.assets.iter().cloned().collect(),
             scopes: Some(token.scopes.iter().cloned().collect()),
             declined: Vec::new(),
+            user: Some(token.user.clone()),
             lifetime_s: None,
         };
         let now = world.clock.unix_seconds();
@@ -176,6 +177,7 @@ fn redeem(world: &mut World, turn: &Turn) -> Result<Value, GraphError> {
         assets: entry.assets,
         scopes: entry.scopes,
         declined: entry.declined,
+        user: entry.user,
         ..NewToken::default()
     };
     if let Some(code) = world.meta.codes.get_mut(text) {

@@ -16,9 +16,9 @@ use super::store::Stored;
 use super::world::{DAY_MS, World, credential};
 
 /// Name, kind, whether the app is ours, life, and how long data may be read.
-type Kept = (&'static str, CredentialKind, bool, Option<i64>, Option<i64>);
+type Issued = (&'static str, CredentialKind, bool, Option<i64>, Option<i64>);
 
-const TOKENS: [Kept; 8] = [
+const TOKENS: [Issued; 8] = [
     ("su-never", CredentialKind::SystemUser, true, None, None),
     ("su-60d", CredentialKind::SystemUser, true, Some(SIXTY_DAYS_MS), None),
     ("bisu", CredentialKind::SystemUser, true, Some(SIXTY_DAYS_MS), None),
@@ -126,10 +126,10 @@ fn put(
         data_access_expires_at,
         scopes: vec!["ads_management".to_owned()],
         scopes_lost: Vec::new(),
+        subject: None,
         added_at: world.at(),
         verified_at: None,
         last_delivery_at: None,
-        subject: None,
         made,
     };
     stored.add(version, text);

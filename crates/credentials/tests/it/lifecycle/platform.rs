@@ -212,10 +212,10 @@ impl Platform {
             kind: Some(token.kind),
             app_id: Some("1000001".to_owned()),
             subject: (!self.is_terse).then(|| token.user.clone()),
+            listed: None,
             expires_at: date(token.expires_at),
             data_access_expires_at: date(token.data_access_until),
             scopes: if self.is_terse { Vec::new() } else { vec!["ads_management".to_owned()] },
-            listed: None,
         }
     }
 }

@@ -11,7 +11,6 @@ use holdfast_model::platform::PlatformId;
 use holdfast_model::secret::Secret;
 use holdfast_platforms::meta::DEFAULT_API_VERSION;
 use holdfast_platforms::{Learned, ProbeContext, ProbeKind, Signing};
-use serde_json::Value;
 
 use super::ConnectError;
 use super::grants::{Grant, Way};
@@ -77,12 +76,6 @@ struct Line<'a> {
     app: &'a OpenApp,
 }
 
-/// What `debug_token` tells.
-struct Told {
-    learned: Learned,
-    user: Option<String>,
-}
-
 impl Line<'_> {
     fn host(&self) -> &str {
         self.gateway.base_url(PlatformId::Meta)
@@ -126,7 +119,8 @@ impl Line<'_> {
         short
     }
 
-    async fn told(&self, token: &Secret) -> Option<Told> {
+    /// What `debug_token` tells.
+    async fn told(&self, token: &Secret) -> Option<Learned> {
         let asset = AssetId::new(NO_ASSET).ok()?;
         let platform = holdfast_platforms::platform(PlatformId::Meta)?;
         let probes = platform.probes(&ProbeContext {
@@ -139,26 +133,23 @@ impl Line<'_> {
         });
         let probe = probes.into_iter().find(|probe| probe.kind == ProbeKind::DebugToken)?;
         let answer = send(self.gateway, probe.request, &[token, &self.app.secret]).await.ok()?;
-        let learned = platform.read_probe(ProbeKind::DebugToken, &answer).learned;
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let user = body["data"]["user_id"].as_str().map(str::to_owned);
-        Some(Told { learned, user })
+        Some(platform.read_probe(ProbeKind::DebugToken, &answer).learned)
     }
 
     /// Says so if it was somebody else than last time. `debug_token` tells it of dead tokens too.
     async fn compare_persons(
         &self,
         before: &Option<Former>,
-        now: Option<&Told>,
+        now: Option<&Learned>,
         remarks: &mut Vec<String>,
     ) {
         let Some(Former { token: Some(token), .. }) = before else { return };
         let (Some(now), Some(then)) =
-            (now.and_then(|told| told.user.as_ref()), self.told(token).await)
+            (now.and_then(|told| told.subject.as_ref()), self.told(token).await)
         else {
             return;
         };
-        if then.user.is_some_and(|then| then != *now) {
+        if then.subject.is_some_and(|then| then != *now) {
             remarks.push(
                 "Another person or system user granted this than the one before. Their assets may \
                  be others."
@@ -171,7 +162,7 @@ impl Line<'_> {
     async fn granted(
         &self,
         answer: &TokenAnswer,
-        told: Option<&Told>,
+        told: Option<&Learned>,
         remarks: &mut Vec<String>,
     ) -> (Vec<String>, Vec<String>) {
         let signing = self.signing(&answer.token);
@@ -188,7 +179,7 @@ impl Line<'_> {
                 move |p: &&Permission| (p.status == PermissionStatus::Granted) == wanted;
             listed.iter().filter(is_wanted).map(|permission| permission.name.clone())
         };
-        let of_token = told.into_iter().flat_map(|told| told.learned.scopes.iter().cloned());
+        let of_token = told.into_iter().flat_map(|told| told.scopes.iter().cloned());
         let mut granted: Vec<String> =
             named(true).chain(of_token).chain(answer.scopes.iter().cloned()).collect();
         granted.sort();
@@ -263,10 +254,10 @@ fn lost(before: &Option<Former>, granted: &[String]) -> Vec<String> {
 fn facts(
     gateway: &Gateway,
     answer: &TokenAnswer,
-    told: Option<Told>,
+    told: Option<Learned>,
     granted: Vec<String>,
 ) -> Learned {
-    let mut facts = told.map_or_else(Learned::default, |told| told.learned);
+    let mut facts = told.unwrap_or_default();
     if facts.expires_at == Expiry::Unknown
         && let Some(seconds) = answer.expires_in_s
     {

@@ -13,7 +13,10 @@ use crate::services::credentials::VersionOutcome;
 use crate::state::Gateway;
 
 /// Most assets and probes that a report lists. More are counted in words.
-pub(super) const MAX_LISTED: usize = 40;
+const MAX_LISTED: usize = 20;
+
+/// Longest report that is kept whole: below what a ticket may hold.
+const MAX_KEPT_BYTES: usize = 12 << 10;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GrantReport {
@@ -215,16 +218,29 @@ pub async fn keep(
 ) -> Result<Secret, StorageError> {
     let name = crate::random::text();
     let now = gateway.clock.wall();
-    let kept = Kept { holder: holder.clone(), report: report.clone() };
     let ticket = Ticket {
         purpose: TicketPurpose::Grant,
         sha256: digest(&name),
-        body: serde_json::to_string(&kept).unwrap_or_default(),
+        body: body(holder, report),
         created_at: now,
         expires_at: now.plus_millis(KEPT_MS),
     };
     gateway.registry.put_ticket(&ticket).await?;
     Ok(name)
+}
+
+/// A very long one without its lists: what came of it matters more.
+fn body(holder: &Holder, report: &GrantReport) -> String {
+    let written = |report: GrantReport| {
+        serde_json::to_string(&Kept { holder: holder.clone(), report }).unwrap_or_default()
+    };
+    let whole = written(report.clone());
+    if whole.len() <= MAX_KEPT_BYTES {
+        return whole;
+    }
+    let remarks = vec!["There is more than fits here: `holdfast credential show`.".to_owned()];
+    let (granted, assets, probes) = (Vec::new(), Vec::new(), Vec::new());
+    written(GrantReport { granted, assets, probes, remarks, ..report.clone() })
 }
 
 /// A report that was kept for this holder.

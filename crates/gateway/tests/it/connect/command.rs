@@ -50,19 +50,13 @@ async fn a_code_of_an_embedded_sign_up_has_no_redirect_address() {
     embedded["is_embedded"] = true.into();
     embedded["way"] = json!({"configuration": "77"});
     let started = rig.call("POST", "/v1/connect/meta/start", &embedded).await.expect(201).body;
-    let control = rig.sandbox.base_url();
     let code = NewCode {
         app: Some(APP_ID),
         kind: Some(TokenKind::BusinessIntegration),
         assets: vec![ASSET.to_owned()],
         ..NewCode::default()
     };
-    #[allow(clippy::disallowed_methods, reason = "this client talks to the sandbox")]
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let body = serde_json::to_string(&code).unwrap();
-    let made = http.post(format!("{control}/_sandbox/codes")).body(body).send().await.unwrap();
-    let made: Value = serde_json::from_slice(&made.bytes().await.unwrap()).unwrap();
-    let finish = json!({"code": made["code"], "state": started["state"]});
+    let finish = json!({"code": rig.code(&code).await, "state": started["state"]});
     let finished = rig.call("POST", "/v1/connect/meta/finish", &finish).await.expect(201).body;
     assert_eq!(finished["expires_at"], json!({"kind": "never"}), "{finished:#}");
 }

@@ -1,6 +1,6 @@
 //! `/connect/meta`, from the form to a proved version, and everything that may come in between.
 
-use holdfast_sandbox::{Endpoint, Misbehaviour};
+use holdfast_sandbox::{Endpoint, Misbehaviour, NewCode};
 use holdfast_testkit::{APP_ID, fake_app_secret};
 use serde_json::{Value, json};
 
@@ -206,6 +206,52 @@ async fn an_answer_without_a_lifetime_is_looked_up() {
     let version = rig.credential("shop").await["versions"][0].clone();
     let lives = version["expires_at"]["at"].as_i64().unwrap() - rig.harness.now().0;
     assert!(lives > 59 * DAY_S, "{lives}");
+}
+
+#[tokio::test]
+async fn another_person_than_last_time_is_remarked_even_if_that_token_is_dead() {
+    let rig = Rig::start().await;
+    let browser = rig.sign_in().await;
+    let back = rig.agree(&browser.begin(&[]).await).await;
+    let first = browser.come_back(&back).await;
+    assert!(!first.contains("Another person"), "{first}");
+    let back = rig.agree(&browser.begin(&[]).await).await;
+    let second = browser.come_back(&back).await;
+    assert!(!second.contains("Another person"), "the same one: {second}");
+    rig.pass(61 * 24 * 60);
+    let browser = rig.sign_in().await;
+    let dialog = browser.begin(&[]).await;
+    let value = |name: &str| {
+        let query = dialog.split_once('?').unwrap().1;
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(key, _)| key == name).unwrap().1.into_owned()
+    };
+    let code = NewCode {
+        app: Some(APP_ID),
+        redirect_uri: Some(value("redirect_uri")),
+        assets: vec![ASSET.to_owned()],
+        user: Some("400000000000009".to_owned()),
+        ..NewCode::default()
+    };
+    let (code, state) = (rig.code(&code).await, value("state"));
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("code", &code)
+        .append_pair("state", &state)
+        .finish();
+    let third = browser.come_back(&format!("/connect/meta/callback?{query}")).await;
+    assert!(third.contains("Another person"), "{third}");
+}
+
+#[tokio::test]
+async fn a_code_that_is_answered_too_late_is_not_sent_again() {
+    let rig = Rig::start_with("\n[delivery]\nrequest_timeout_ms = 300\n").await;
+    let browser = rig.sign_in().await;
+    let back = rig.agree(&browser.begin(&[]).await).await;
+    rig.once(Endpoint::Tokens, Misbehaviour::Slow { ms: 900 });
+    let page = text(browser.get(&back).await.expect(502));
+    assert!(page.contains("no answer in time"), "{page}");
+    browser.get(&back).await.expect(410);
+    assert!(rig.exchanges() <= 1, "the sandbox may still be thinking about it");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use holdfast_model::access::Role;
 use holdfast_sandbox::{
-    AssetKind, Endpoint, IssuedOrganization, Misbehaviour, NewAsset, Proof, RunningSandbox,
-    Sandbox, SandboxHandle, SandboxSettings, Step,
+    AssetKind, Endpoint, IssuedOrganization, Misbehaviour, NewAsset, NewCode, Proof,
+    RunningSandbox, Sandbox, SandboxHandle, SandboxSettings, Step,
 };
 use holdfast_testkit::APP_ID;
 use serde_json::{Value, json};
@@ -26,6 +26,11 @@ pub struct Rig {
 
 impl Rig {
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With more lines of configuration.
+    pub async fn start_with(lines: &str) -> Self {
         let sandbox = Sandbox::start(SandboxSettings::default()).await.unwrap();
         let control = sandbox.handle();
         let secret = control.add_app(APP_ID, Proof::Optional);
@@ -36,7 +41,7 @@ impl Rig {
         }
         let snap = control.add_organization(ORGANIZATION);
         control.add_pixel(PIXEL, ORGANIZATION);
-        let harness = Harness::toward(&sandbox.base_url()).await;
+        let harness = Harness::toward_with(&sandbox.base_url(), lines).await;
         let admin = harness.key("boss", Role::Admin, &[]).await.expose().to_owned();
         let rig = Self { sandbox, harness, admin, snap, http: client() };
         rig.add_app("meta", &APP_ID.to_string(), &secret).await;
@@ -99,6 +104,15 @@ impl Rig {
     pub fn once(&self, on: Endpoint, what: Misbehaviour) {
         let step = Step { on, times: Some(1), misbehave: Some(what), ..Step::default() };
         assert_ne!(self.control().misbehave(step), 0);
+    }
+
+    /// A code as the dialog hands it out, though with what the test says.
+    pub async fn code(&self, code: &NewCode) -> String {
+        let url = format!("{}/_sandbox/codes", self.sandbox.base_url());
+        let made = self.http.post(url).body(serde_json::to_string(code).unwrap());
+        let made = made.send().await.unwrap().bytes().await.unwrap();
+        let made: Value = serde_json::from_slice(&made).unwrap();
+        made["code"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
     }
 
     /// How often a token was asked for.

@@ -103,6 +103,8 @@ pub struct NewCode {
     pub scopes: Option<Vec<String>>,
     /// What the person declined.
     pub declined: Vec<String>,
+    /// The id of the person, where it is not the usual one.
+    pub user: Option<String>,
     /// Seconds until it can no longer be exchanged. 600 without it.
     pub lifetime_s: Option<u64>,
 }
