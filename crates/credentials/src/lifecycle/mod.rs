@@ -12,6 +12,7 @@
 //! on from there. What a platform is asked for is in `oauth`; who asks is the gateway.
 
 mod breaker;
+mod command;
 mod known;
 pub mod policy;
 pub mod proof;
@@ -19,10 +20,8 @@ mod rotation;
 pub mod warning;
 
 pub use breaker::{Breaker, MINTS_OF_APP, MINTS_OF_CREDENTIAL, Said};
+pub use command::{Command, End, Event, Exchanged, Found, Outcome, Trouble};
 pub use known::{Attempts, Known, Parent};
 pub use policy::Way;
 pub use proof::{Finding, Proof};
-pub use rotation::{
-    Command, DELIVERIES_BEFORE_REVOKING, End, Event, Exchanged, Found, Outcome, Rotation,
-    SETTLE_MS, Trouble, is_revocable,
-};
+pub use rotation::{DELIVERIES_BEFORE_REVOKING, Rotation, SETTLE_MS, is_revocable};

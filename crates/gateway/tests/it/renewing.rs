@@ -11,8 +11,8 @@ use holdfast_model::id::{AppId, CredentialId};
 use holdfast_model::platform::PlatformId;
 use holdfast_model::secret::Secret;
 use holdfast_sandbox::{
-    AssetKind, NewAsset, NewSnapToken, NewToken, Proof, RunningSandbox, Sandbox, SandboxHandle,
-    SandboxSettings, SnapTokenKind, TokenKind, TokenState,
+    AssetKind, Change, NewAsset, NewSnapToken, NewToken, Proof, RunningSandbox, Sandbox,
+    SandboxHandle, SandboxSettings, SnapTokenKind, TokenKind, TokenState,
 };
 use holdfast_testkit::APP_ID;
 use serde_json::{Value, json};
@@ -340,6 +340,22 @@ async fn a_page_follows_its_parent_before_the_parents_old_token_ends() {
     assert_eq!(parent_of(&page().await), 2, "{:#}", page().await);
     shop.pass(SETTLE_MS.unsigned_abs() + MINUTE_MS);
     shop.until("the old one is retired", |it| state(it, 1) == "retired").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_gets_it_extended_now_and_a_refused_app_changes_nothing() {
+    let shop = Shop::open().await;
+    let fresh = NewToken { age_s: 86_400, ..due_in_a_minute() };
+    shop.add(&shop.platform().issue(fresh).unwrap()).await;
+    let extended = shop.call("POST", "/v1/credentials/it/extend", &json!({})).await;
+    assert_eq!(extended["outcome"], "renewed", "{extended:#}");
+    assert_eq!(state(&shop.it().await, 2), "active");
+    assert!(shop.platform().change(&Change::ResetAppSecret { app: APP_ID }));
+    let refused = shop.call("POST", "/v1/credentials/it/extend", &json!({})).await;
+    assert_eq!(refused["outcome"], "app_refused", "{refused:#}");
+    let it = shop.it().await;
+    assert_eq!((state(&it, 2), it["versions"].as_array().unwrap().len()), ("active", 2));
+    assert_eq!(shop.holds().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
