@@ -4,6 +4,7 @@
 use holdfast_model::alert::{Alert, Transition};
 use holdfast_model::credential::CredentialVersion;
 use holdfast_model::time::UnixMillis;
+use holdfast_platforms::catalog::own;
 use holdfast_storage::StorageError;
 use sha2::{Digest as _, Sha256};
 
@@ -27,7 +28,7 @@ fn write(gateway: &Gateway, version: &CredentialVersion, at: UnixMillis) -> Aler
         transition,
         hold: None,
         at,
-        fault: "holdfast.scopes_lost".to_owned(),
+        fault: own().row("holdfast.scopes_lost").name.to_owned(),
         title: format!("Credential {id} is not said to have {lost} any more."),
         what:
             "It had been. Deliveries go on: whether they work is seen by the asset, and nothing is \

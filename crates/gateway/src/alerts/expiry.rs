@@ -4,6 +4,7 @@ use holdfast_credentials::lifecycle::warning;
 use holdfast_model::alert::{Alert, Transition};
 use holdfast_model::credential::{CredentialKind, CredentialVersion, Expiry};
 use holdfast_model::time::{UnixMillis, UnixSeconds, humanize_seconds};
+use holdfast_platforms::catalog::own;
 use holdfast_storage::StorageError;
 
 use super::{regrant, together};
@@ -66,7 +67,7 @@ fn write(
         transition,
         hold: None,
         at: now,
-        fault: "holdfast.token_expires".to_owned(),
+        fault: own().row("holdfast.token_expires").name.to_owned(),
         title,
         what,
         remedy: remedy(version),

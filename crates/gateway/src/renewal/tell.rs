@@ -5,6 +5,7 @@ use holdfast_model::alert::{Alert, RenewalStage, Transition};
 use holdfast_model::credential::Expiry;
 use holdfast_model::platform::PlatformId;
 use holdfast_model::time::humanize_seconds;
+use holdfast_platforms::catalog::own;
 use holdfast_storage::StorageError;
 
 use crate::alerts::regrant;
@@ -104,7 +105,7 @@ async fn claim(
         transition,
         hold: None,
         at: gateway.clock.wall(),
-        fault: "holdfast.renewal_failing".to_owned(),
+        fault: own().row("holdfast.renewal_failing").name.to_owned(),
         title,
         what,
         remedy,
