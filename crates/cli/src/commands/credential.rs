@@ -190,9 +190,7 @@ fn show(credential: &Value, output: &Output) -> anyhow::Result<()> {
         "KIND",
         "EXPIRES",
         "DATA ACCESS",
-        "TOKEN",
         "DELIVERED",
-        "FINGERPRINT",
     ]);
     for version in credential["versions"].as_array().into_iter().flatten() {
         table.row(vec![
@@ -202,17 +200,20 @@ fn show(credential: &Value, output: &Output) -> anyhow::Result<()> {
             text(&version["kind"]),
             expiry(&version["expires_at"]),
             expiry(&version["data_access_expires_at"]),
-            format!(
-                "{}…{} ({})",
-                text(&version["head"]),
-                text(&version["tail"]),
-                version["length"]
-            ),
             renewal::delivered(credential, &version["version"]),
-            text(&version["fingerprint"]),
         ]);
     }
     output.table(&table);
+    for version in credential["versions"].as_array().into_iter().flatten() {
+        output.line(format!(
+            "  Token   {}: {}…{}, {} characters, fingerprint {}",
+            version["version"],
+            text(&version["head"]),
+            text(&version["tail"]),
+            version["length"],
+            text(&version["fingerprint"])
+        ));
+    }
     for version in credential["versions"].as_array().into_iter().flatten() {
         lost_scopes(version, output);
     }

@@ -111,6 +111,7 @@ fn tell_revoked(revoked: &Value, output: &Output) -> anyhow::Result<()> {
         text(&revoked["fingerprint"])
     ));
     output.hanging("  Revoked ", &text(&revoked["says"]));
+    output.hanging("  Then    ", &text(&revoked["then"]));
     Ok(())
 }
 

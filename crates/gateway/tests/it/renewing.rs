@@ -402,3 +402,34 @@ async fn the_version_that_something_waits_for_is_not_revoked_by_the_way() {
     assert_eq!(state(&it, 1), "retired");
     assert!(!it.to_string().contains(&token), "a token is never shown");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_version_in_use_is_revoked_the_one_before_takes_its_place_if_it_still_works() {
+    let shop = Shop::open().await;
+    let issue = || shop.platform().issue_token(APP_ID, TokenKind::SystemUser, &[ASSET]);
+    let (first, second) = (issue(), issue());
+    let again = |token: &str| json!({"id": "it", "platform": "meta", "token": token});
+    shop.add(&first).await;
+    shop.call("POST", "/v1/credentials", &again(&second)).await;
+    let revoked = shop.call("POST", "/v1/credentials/it/revoke", &json!({})).await;
+    assert_eq!((&revoked["version"], &revoked["ended_at_platform"]), (&json!(2), &json!(true)));
+    assert_eq!(revoked["then"], "Version 1 is in use again: it was proved.", "{revoked:#}");
+    let it = shop.it().await;
+    assert_eq!((state(&it, 1), state(&it, 2)), ("active", "retired"));
+    shop.send(0..3).await;
+    shop.until_delivered(3).await;
+
+    shop.call("POST", "/v1/credentials", &again(&issue())).await;
+    assert!(shop.platform().set_token_state(&first, TokenState::Revoked));
+    let revoked = shop.call("POST", "/v1/credentials/it/revoke", &json!({})).await;
+    assert!(revoked["then"].as_str().unwrap().starts_with("No version is in use"), "{revoked:#}");
+    assert_eq!(state(&shop.it().await, 3), "retired");
+    shop.send(3..6).await;
+    let held = async {
+        while shop.holds().await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), held).await.expect("what comes waits");
+    assert_eq!(shop.platform().state().total.distinct, 3, "nothing was sent with a dead token");
+}

@@ -42,6 +42,7 @@ struct Row {
     state: String,
     used_by: String,
     expires: String,
+    renewal: String,
     /// Whether a person can be asked again.
     is_granted: bool,
 }
@@ -87,6 +88,7 @@ fn row(gateway: &Gateway, view: &CredentialView, open: &[HoldView]) -> Row {
         state,
         used_by: view.destinations.join(", "),
         expires: active.map(|version| expiry(version.expires_at)).unwrap_or_default(),
+        renewal: view.renewal.says.clone(),
         is_granted: asked_before(gateway, &view.credential.id).is_ok(),
     }
 }

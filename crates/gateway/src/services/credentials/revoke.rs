@@ -1,13 +1,16 @@
 //! Ending a token: at the platform where the app is ours, and here.
 
+use std::sync::Arc;
+
 use holdfast_credentials::lifecycle::Found;
-use holdfast_model::credential::{CredentialVersion, VersionState};
+use holdfast_model::credential::{Credential, CredentialVersion, VersionState};
 use holdfast_model::id::{CredentialId, VersionNo};
 use holdfast_model::platform::PlatformId;
 use serde::Serialize;
 
 use super::super::{Actor, ServiceError};
-use super::{CredentialView, show};
+use super::activate::verify_version;
+use super::{CredentialView, Suffices, show};
 use crate::lanes::Nudge;
 use crate::renewal;
 use crate::state::Gateway;
@@ -21,12 +24,14 @@ pub struct Revoked {
     pub ended_at_platform: bool,
     /// In a sentence.
     pub says: String,
+    /// What signs from now on, in a sentence.
+    pub then: String,
 }
 
-/// Ends a version, or else the active one. The only one that works is not ended while something
-/// waits for it, unless that is wanted.
+/// Ends a version, or else the active one. The version before takes its place if it still works. The
+/// only one that works is not ended while something waits for it, unless that is wanted.
 pub async fn revoke(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     actor: Actor<'_>,
     id: &CredentialId,
     version: Option<VersionNo>,
@@ -34,7 +39,9 @@ pub async fn revoke(
 ) -> Result<Revoked, ServiceError> {
     let view = show(gateway, id).await?;
     let revoked = find(&view, version)?;
-    if revoked.state == VersionState::Active && !is_forced {
+    let was_in_use = revoked.state == VersionState::Active;
+    let before = view.versions.iter().rev().find(|one| one.state == VersionState::Superseded);
+    if was_in_use && before.is_none() && !is_forced {
         refuse_if_needed(gateway, &view).await?;
     }
     let found = renewal::end_at_platform(gateway, &view.credential, revoked, revoked).await;
@@ -61,6 +68,11 @@ pub async fn revoke(
     let subject = format!("credential:{id}/{}", revoked.version);
     let detail = format!("fingerprint {}: {says}", revoked.fingerprint);
     gateway.audit(actor.0, "credential.revoke", subject, detail).await?;
+    let then = match before.filter(|_| was_in_use) {
+        Some(before) => go_back(gateway, actor, &view.credential, before).await?,
+        None if was_in_use => NOTHING_SIGNS.to_owned(),
+        None => "What is in use stays in use.".to_owned(),
+    };
     renewal::retire(gateway, actor, id, revoked.version).await?;
     for destination in gateway.snapshot().destinations_using(id) {
         gateway.lanes.nudge(destination.lane, Nudge::CredentialChanged);
@@ -71,7 +83,29 @@ pub async fn revoke(
         fingerprint: revoked.fingerprint.clone(),
         ended_at_platform,
         says,
+        then,
     })
+}
+
+const NOTHING_SIGNS: &str =
+    "No version is in use now: what comes is kept, and waits for the next token.";
+
+/// The version before is put in use again, if the platform proves that it works.
+async fn go_back(
+    gateway: &Arc<Gateway>,
+    actor: Actor<'_>,
+    credential: &Credential,
+    before: &CredentialVersion,
+) -> Result<String, ServiceError> {
+    let found = verify_version(gateway, actor, credential, before.clone(), Suffices::Proof).await;
+    match found {
+        Ok(outcome) if outcome.activated => {
+            Ok(format!("Version {} is in use again: it was proved.", before.version))
+        }
+        // A version that cannot be opened or is not proved is no way back.
+        Ok(_) | Err(ServiceError::Refused { .. }) => Ok(NOTHING_SIGNS.to_owned()),
+        Err(error) => Err(error),
+    }
 }
 
 fn find(
