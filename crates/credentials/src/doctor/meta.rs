@@ -1,7 +1,7 @@
 //! What fits what Meta said. (`tokens.md` §8.2, §8.4 and the ranking of §11)
 
 use holdfast_model::credential::{CredentialKind, Expiry};
-use holdfast_model::fault::FaultClass;
+use holdfast_model::fault::{Fault, FaultClass};
 use holdfast_model::platform::PlatformId;
 use holdfast_platforms::ProbeAnswer;
 
@@ -273,6 +273,12 @@ fn permission(evidence: &Evidence) -> Vec<Hypothesis> {
 /// The caller was refused, which judges the app and not the token.
 fn app(evidence: &Evidence) -> Vec<Hypothesis> {
     let by_app = evidence.asked(Question::DebugByApp).and_then(Asked::fault);
+    let answered = evidence.answer(&APP_IS_REFUSED).and_then(Asked::fault);
+    // Of all that may be wrong with an app, Meta says this one itself.
+    let says_deleted = |fault: &&Fault| fault.platform_message.contains("has been deleted");
+    if let Some(fault) = [by_app, answered].into_iter().flatten().find(says_deleted) {
+        return vec![named(fault, Certain)];
+    }
     let is_refused = by_app.is_some_and(|fault| {
         matches!(fault.class, FaultClass::App | FaultClass::Credential)
             || APP_IS_REFUSED.contains(&fault.name.as_str())
@@ -281,8 +287,7 @@ fn app(evidence: &Evidence) -> Vec<Hypothesis> {
         let said = by_app.map_or("", |fault| fault.platform_message.as_str());
         return vec![is::APP_WRONG.with(Likely, format!("Asked by the app, Meta said: {said}"))];
     }
-    evidence
-        .answer(&APP_IS_REFUSED)
+    answered
         .map(|_| is::APP_SECRET_RESET.with(Likely, "Meta refuses the app that issued it."))
         .into_iter()
         .collect()

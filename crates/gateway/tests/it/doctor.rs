@@ -3,8 +3,8 @@
 
 use holdfast_model::access::Role;
 use holdfast_sandbox::{
-    Change, Environment, Misbehaviour, NewRule, NewSnapToken, NewToken, Proof, RunningSandbox,
-    Sandbox, SandboxHandle, SandboxSettings, SnapTokenKind, TokenKind, TokenState,
+    AppState, Change, Environment, Misbehaviour, NewRule, NewSnapToken, NewToken, Proof,
+    RunningSandbox, Sandbox, SandboxHandle, SandboxSettings, SnapTokenKind, TokenKind, TokenState,
 };
 use holdfast_testkit::{APP_ID, Damage, SNAP_PRODUCTION, fake_app_secret, fake_snap_token};
 use serde_json::{Value, json};
@@ -136,6 +136,8 @@ async fn the_form_of_a_text_needs_nobodys_answer() {
     let masked = format!("{}…{}", &token[..20], &token[token.len() - 4..]);
     let broken = format!("{} {}", &token[..50], &token[50..]);
     let app_token = format!("{APP_ID}|{}", clinic.app_secret);
+    let code = format!("AQ{}#_", &token[20..120]);
+    let instagram = format!("IGAA{}", &token[20..150]);
     for (what, platform, text, expected) in [
         ("nothing", "meta", "${META_TOKEN}", "token.is_something_else"),
         ("masked by a display", "meta", masked.as_str(), "token.cut_or_altered"),
@@ -144,6 +146,8 @@ async fn the_form_of_a_text_needs_nobodys_answer() {
         ("an app secret", "meta", clinic.app_secret.as_str(), "token.is_something_else"),
         ("an id", "meta", "123456789012345", "token.is_something_else"),
         ("a JWT for Meta", "meta", snap.as_str(), "token.is_something_else"),
+        ("an OAuth code", "meta", code.as_str(), "token.is_something_else"),
+        ("a token of Instagram Login", "meta", instagram.as_str(), "token.is_something_else"),
         ("Meta's token for Snap", "snap", token.as_str(), "token.is_something_else"),
         ("Snap's token, cut", "snap", &snap[..snap.len() - 12], "token.cut_or_altered"),
     ] {
@@ -260,6 +264,33 @@ async fn a_living_token_that_is_refused_is_told_from_a_dead_one() {
         "secret": clinic.app_secret});
     clinic.call("/v1/apps", &app).await;
     table.settled("the right secret", "works", clinic.ask(question).await);
+    table.check();
+}
+
+#[tokio::test]
+async fn what_ails_the_app_or_the_asset_is_told_from_what_ails_the_token() {
+    let mut table = Table::default();
+    for (what, state, expected) in [
+        ("the app is blocked", AppState::Blocked, "meta.api_blocked"),
+        ("the app was deleted", AppState::Deleted, "meta.app_invalid"),
+    ] {
+        let clinic = Clinic::open().await;
+        let token = clinic.meta_token();
+        clinic.store("meta", &token, ASSET).await;
+        assert!(clinic.control().change(&Change::AppState { app: APP_ID, state }));
+        table.settled(what, expected, clinic.stored("meta").await);
+    }
+    let clinic = Clinic::open().await;
+    let token = clinic.meta_token();
+    assert!(clinic.control().change(&Change::DeleteAsset { asset: ASSET.to_owned() }));
+    let report = clinic.given("meta", &token, &[ASSET]).await;
+    table.settled("the dataset was deleted", "asset.not_assigned_or_wrong_id", report);
+
+    let clinic = Clinic::open().await;
+    let entry = |kind| NewToken { kind, assets: vec![ASSET.to_owned()], ..NewToken::default() };
+    let shown = clinic.control().issue(entry(TokenKind::DebugOnly)).unwrap();
+    let report = clinic.given("meta", &shown, &[ASSET]).await;
+    table.settled("a token for support alone", "meta.debug_only_token", report);
     table.check();
 }
 
