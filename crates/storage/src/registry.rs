@@ -90,6 +90,9 @@ pub trait Registry: Send + Sync + 'static {
         refresh: &SealedRefreshToken,
         at: UnixMillis,
     ) -> Result<(), StorageError>;
+    /// Shreds all of a credential's, because what was revoked must not bring the next token. The next
+    /// that is stored is version 1 again.
+    async fn shred_refresh_tokens(&self, credential: &CredentialId) -> Result<(), StorageError>;
     /// The newest. Those before the last two are shredded.
     async fn refresh_token(
         &self,

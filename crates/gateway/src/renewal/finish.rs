@@ -4,6 +4,7 @@ use holdfast_credentials::lifecycle::{Found, Known};
 use holdfast_credentials::oauth::{AppKeys, ExchangeError, meta as facebook};
 use holdfast_model::credential::{Credential, CredentialVersion, VersionState};
 use holdfast_model::id::{CredentialId, VersionNo};
+use holdfast_model::platform::PlatformId;
 use holdfast_platforms::meta::DEFAULT_API_VERSION;
 use holdfast_storage::DeliveryCount;
 
@@ -47,6 +48,9 @@ pub(crate) async fn end_at_platform(
     revoked: &CredentialVersion,
     caller: &CredentialVersion,
 ) -> Result<Found, ServiceError> {
+    if credential.platform == PlatformId::Snap {
+        return Ok(Found::No("Snap has no call that ends a token".to_owned()));
+    }
     let ends = Keyring::open(gateway, credential, revoked).await?;
     let calls = Keyring::open(gateway, credential, caller).await?;
     let (Some(id), Some(secret)) = (&credential.app, &ends.app_secret) else {

@@ -13,6 +13,9 @@ use crate::state::Gateway;
 /// Keys are recognizable, so that one pasted in the wrong place can be told from a token.
 pub const PREFIX: &str = "hfk_";
 
+/// Who else acts: no key may pass for them in the audit trail.
+const RESERVED: [&str; 3] = ["admin-socket", "holdfast", "nobody"];
+
 /// A key that was just made. Its text exists here and in the answer to whoever asked, once.
 pub struct NewKey {
     pub key: AccessKey,
@@ -26,6 +29,10 @@ pub async fn create(
     role: Role,
     destinations: Vec<DestinationId>,
 ) -> Result<NewKey, ServiceError> {
+    if RESERVED.contains(&id.as_str()) {
+        let expected = "expected another name: the audit trail has this one for what no key did";
+        return Err(ServiceError::invalid("id", expected));
+    }
     if role != Role::Ingest && !destinations.is_empty() {
         return Err(ServiceError::invalid(
             "destinations",

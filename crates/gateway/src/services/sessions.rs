@@ -2,7 +2,8 @@
 //!
 //! A session is a random text in a cookie; the registry has its hash. What it may do is what its
 //! key may do, looked up at each use, so it ends with the key. One that began with a sign-in link
-//! has no key: whoever could ask for the link, through the admin socket, is an admin.
+//! ends with the key that asked for the link. Only the admin socket has none: whoever may open that
+//! is an admin.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use holdfast_model::access::Role;
@@ -69,22 +70,31 @@ enum Body {
     },
     Link {
         name: String,
+        /// The key that asked for it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        key: Option<KeyId>,
     },
     /// Of a session that somebody ended.
     Ended,
 }
 
-/// A one-time text with which a browser becomes an admin's.
+/// A one-time text with which a browser becomes an admin's: that of this key, or of the admin socket.
 pub async fn link(
     gateway: &Gateway,
     actor: Actor<'_>,
+    key: Option<&KeyId>,
 ) -> Result<(Secret, UnixMillis), ServiceError> {
     let text = crate::random::text();
-    let body = Body::Link { name: actor.0.to_owned() };
+    let body = Body::Link { name: actor.0.to_owned(), key: key.cloned() };
     let expires_at =
         put(gateway, &link_digest(&text), &body, gateway.clock.wall(), LINK_MS).await?;
     gateway.audit(actor.0, "session.link", "session".to_owned(), String::new()).await?;
     Ok((text, expires_at))
+}
+
+/// Whether a session can begin with this key.
+pub fn may_begin(gateway: &Gateway, key: &str) -> bool {
+    gateway.snapshot().key(key).is_some_and(|known| known.role != Role::Ingest)
 }
 
 /// Begins a session with a key. `None` if it is none of an operator's or admin's.
@@ -102,8 +112,11 @@ pub async fn redeem(gateway: &Gateway, link: &Secret) -> Result<Option<Secret>, 
     let digest = link_digest(link);
     let taken = gateway.registry.take_ticket(TicketPurpose::Session, &digest, now).await?;
     let body = taken.and_then(|ticket| serde_json::from_str(&ticket.body).ok());
-    let Some(Body::Link { name }) = body else { return Ok(None) };
-    let session = Body::Session { name: name.clone(), key: None };
+    let Some(Body::Link { name, key }) = body else { return Ok(None) };
+    if key.as_ref().is_some_and(|key| gateway.snapshot().role_of(key).is_none()) {
+        return Ok(None);
+    }
+    let session = Body::Session { name: name.clone(), key };
     open(gateway, &session, &name).await.map(Some)
 }
 

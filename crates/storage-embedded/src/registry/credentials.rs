@@ -136,13 +136,18 @@ pub(super) fn sealed(
     }
 }
 
-/// The state stays what it is, whatever the description says.
+/// The state stays what it is, whatever the description says, and whose a retired version was stays
+/// forgotten: somebody may have asked for that while this was being found out.
 pub(super) fn describe(
     tx: &Transaction<'_>,
     version: &CredentialVersion,
 ) -> Result<(), StorageError> {
     let stored = get(tx, &version.credential, version.version)?;
-    write(tx, &CredentialVersion { state: stored.state, ..version.clone() })
+    let subject = match stored.state {
+        VersionState::Retired => stored.subject,
+        _ => version.subject.clone(),
+    };
+    write(tx, &CredentialVersion { state: stored.state, subject, ..version.clone() })
 }
 
 pub(super) fn activate(

@@ -30,18 +30,46 @@ pub(super) fn add(
          VALUES (?1, ?2, ?3, ?4, ?5)",
         params![TENANT, credential.as_str(), refresh.version.0, refresh.sealed, at.0],
     )?;
-    for shred in ["zeroblob(length(sealed))", "NULL"] {
-        execute(
-            tx,
-            "shred an old refresh token",
-            &format!(
-                "UPDATE refresh_token SET sealed = {shred}
-                 WHERE tenant_id = ?1 AND credential_id = ?2 AND version < ?3 - 1
-                   AND sealed IS NOT NULL"
-            ),
-            params![TENANT, credential.as_str(), refresh.version.0],
-        )?;
-    }
+    overwrite(tx, credential, refresh.version.0 - 1)?;
+    execute(
+        tx,
+        "shred an old refresh token",
+        "UPDATE refresh_token SET sealed = NULL
+         WHERE tenant_id = ?1 AND credential_id = ?2 AND version < ?3 - 1",
+        params![TENANT, credential.as_str(), refresh.version.0],
+    )?;
+    Ok(())
+}
+
+/// All of them, and their numbers: the next one is the first again.
+pub(super) fn shred_all(
+    tx: &Transaction<'_>,
+    credential: &CredentialId,
+) -> Result<(), StorageError> {
+    credentials::require(tx, credential)?;
+    overwrite(tx, credential, u32::MAX)?;
+    execute(
+        tx,
+        "forget refresh tokens",
+        "DELETE FROM refresh_token WHERE tenant_id = ?1 AND credential_id = ?2",
+        [TENANT, credential.as_str()],
+    )?;
+    Ok(())
+}
+
+/// In place, so that no page keeps the bytes of those before this version.
+fn overwrite(
+    tx: &Transaction<'_>,
+    credential: &CredentialId,
+    before: u32,
+) -> Result<(), StorageError> {
+    execute(
+        tx,
+        "overwrite a refresh token",
+        "UPDATE refresh_token SET sealed = zeroblob(length(sealed))
+         WHERE tenant_id = ?1 AND credential_id = ?2 AND version < ?3 AND sealed IS NOT NULL",
+        params![TENANT, credential.as_str(), before],
+    )?;
     Ok(())
 }
 

@@ -185,6 +185,15 @@ impl Registry for EmbeddedRegistry {
         self.owner.transact(move |tx| refresh_tokens::add(tx, &credential, &refresh, at)).await
     }
 
+    async fn shred_refresh_tokens(&self, credential: &CredentialId) -> Result<(), StorageError> {
+        let credential = credential.clone();
+        let shred = move |connection: &mut Connection| {
+            in_transaction(connection, |tx| refresh_tokens::shred_all(tx, &credential))?;
+            finish_shredding(connection)
+        };
+        self.owner.run(shred).await
+    }
+
     async fn refresh_token(
         &self,
         credential: &CredentialId,

@@ -27,7 +27,8 @@ pub async fn create(
     caller: Caller,
 ) -> Result<(StatusCode, Json<Link>), ApiError> {
     caller.require(Role::Admin)?;
-    let (text, expires_at) = sessions::link(&gateway, caller.actor()).await?;
+    let key = caller.key.as_ref().map(|key| &key.id);
+    let (text, expires_at) = sessions::link(&gateway, caller.actor(), key).await?;
     let url = format!("{}/sign-in?link={}", gateway.settings.public_url(), text.expose());
     Ok((StatusCode::CREATED, Json(Link { url, expires_at })))
 }

@@ -1,7 +1,7 @@
-//! How often somebody may fail to sign in.
+//! How often somebody may sign in, and fail to.
 //!
 //! Keys have 256 random bits, so nobody guesses one. The bound keeps those who try from costing
-//! anything, and from hiding in the noise.
+//! anything, and from hiding in the noise. It does not keep out whoever has a right key.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,6 +17,10 @@ const MOST_OF_ONE: u32 = 10;
 /// Failures of everybody in a minute.
 const MOST_OF_ALL: u32 = 100;
 
+/// Sessions that begin in a minute: each is a row and an entry of the audit trail, and people do not
+/// sign in so often.
+const MOST_BEGUN: u32 = 60;
+
 /// Addresses that are remembered at once. Everybody's bound is reached long before.
 const MOST_ADDRESSES: usize = 256;
 
@@ -28,6 +32,7 @@ pub struct Attempts(Mutex<Window>);
 struct Window {
     began: MonoMillis,
     all: u32,
+    begun: u32,
     of: HashMap<IpAddr, u32>,
 }
 
@@ -39,8 +44,17 @@ impl Attempts {
         if of_peer < MOST_OF_ONE && window.all < MOST_OF_ALL {
             return Ok(());
         }
-        let left = WINDOW_MS.saturating_sub(now.0.saturating_sub(window.began.0));
-        Err(u32::try_from(left.div_ceil(1_000)).unwrap_or(u32::MAX).max(1))
+        Err(left(&window, now))
+    }
+
+    /// Counts a session that is about to begin with a right key; else says how many seconds to wait.
+    pub fn may_begin(&self, now: MonoMillis) -> Result<(), u32> {
+        let mut window = self.window(now);
+        if window.begun < MOST_BEGUN {
+            window.begun += 1;
+            return Ok(());
+        }
+        Err(left(&window, now))
     }
 
     pub fn failed(&self, peer: Option<IpAddr>, now: MonoMillis) {
@@ -63,6 +77,12 @@ impl Attempts {
     }
 }
 
+/// Seconds until the minute is over.
+fn left(window: &Window, now: MonoMillis) -> u32 {
+    let left = WINDOW_MS.saturating_sub(now.0.saturating_sub(window.began.0));
+    u32::try_from(left.div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +103,19 @@ mod tests {
         assert_eq!(attempts.may_try(address(1), at(159_500)), Err(1));
         assert_eq!(attempts.may_try(address(2), at(100_000)), Ok(()));
         assert_eq!(attempts.may_try(address(1), at(160_000)), Ok(()));
+    }
+
+    #[test]
+    fn right_keys_are_bounded_apart() {
+        let attempts = Attempts::default();
+        for _ in 0..MOST_OF_ALL {
+            attempts.failed(address(1), MonoMillis(70_000));
+        }
+        for _ in 0..MOST_BEGUN {
+            assert_eq!(attempts.may_begin(MonoMillis(70_000)), Ok(()));
+        }
+        assert_eq!(attempts.may_begin(MonoMillis(70_000)), Err(60));
+        assert_eq!(attempts.may_begin(MonoMillis(130_000)), Ok(()));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::form::Fields;
 use super::guard::is_secure;
 use crate::http::pages::{Frame, Problem, Web, page, page_at_secret, problem, see_other};
 use crate::services::{ServiceError, sessions};
+use crate::state::Gateway;
 
 /// Where one goes who wants nothing in particular.
 const HOME: &str = "/connect";
@@ -49,14 +50,16 @@ pub async fn show(State(web): State<Web>, RawQuery(query): RawQuery) -> Response
 
 pub async fn post(State(web): State<Web>, Peer(peer): Peer, fields: Fields) -> Response {
     let (gateway, now) = (&web.gateway, web.gateway.clock.now().mono);
-    if let Err(seconds) = web.attempts.may_try(peer, now) {
-        let words = "too many attempts to sign in failed just now";
-        let wait = Problem::new(Frame::default(), "Wait a little", words)
-            .hint(format!("Try again in {seconds} seconds."))
-            .onward("/sign-in", "Sign in");
-        let mut response = problem(gateway, (StatusCode::TOO_MANY_REQUESTS, wait));
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        return response;
+    // Links are looked for on the disk, so they are bounded before; a key costs a look into memory,
+    // and whoever has a right one is not kept out by others who have none.
+    let is_right_key = fields.get("link").is_none()
+        && fields.get("key").is_some_and(|key| sessions::may_begin(gateway, key));
+    let tries = match is_right_key {
+        true => web.attempts.may_begin(now),
+        false => web.attempts.may_try(peer, now),
+    };
+    if let Err(seconds) = tries {
+        return wait(gateway, seconds);
     }
     match begin(&web, &fields).await {
         Ok(Some(session)) => {
@@ -83,6 +86,16 @@ pub async fn post(State(web): State<Web>, Peer(peer): Peer, fields: Fields) -> R
         }
         Err(error) => problem(gateway, Problem::of_service(Frame::default(), &error)),
     }
+}
+
+fn wait(gateway: &Gateway, seconds: u32) -> Response {
+    let words = "there were too many attempts to sign in just now";
+    let wait = Problem::new(Frame::default(), "Wait a little", words)
+        .hint(format!("Try again in {seconds} seconds."))
+        .onward("/sign-in", "Sign in");
+    let mut response = problem(gateway, (StatusCode::TOO_MANY_REQUESTS, wait));
+    response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    response
 }
 
 async fn begin(web: &Web, fields: &Fields) -> Result<Option<Secret>, ServiceError> {

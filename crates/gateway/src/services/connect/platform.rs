@@ -57,8 +57,8 @@ pub(super) async fn open_app(
     Ok(OpenApp { id: id.clone(), secret: secret.ok_or_else(unknown)? })
 }
 
-/// Sends it once. What a refusal repeats of these secrets is masked; a success is left as it is,
-/// because the token in it may be one of them.
+/// Sends it once. What a refusal repeats of these secrets is masked, whatever its status; a success is
+/// left as it is, because the token in it may be one of them.
 pub(super) async fn send(
     gateway: &Gateway,
     request: HttpRequest,
@@ -66,7 +66,11 @@ pub(super) async fn send(
 ) -> Result<HttpResponse, TransportFailure> {
     let answer = gateway.egress.send(request).await?;
     observe_date(gateway, &answer);
-    if (200..300).contains(&answer.status) {
+    let is_error = || {
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        !body["error"].is_null()
+    };
+    if (200..300).contains(&answer.status) && !is_error() {
         return Ok(answer);
     }
     Ok(mask(answer, secrets.iter().copied()))

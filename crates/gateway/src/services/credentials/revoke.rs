@@ -68,6 +68,9 @@ pub async fn revoke(
     let subject = format!("credential:{id}/{}", revoked.version);
     let detail = format!("fingerprint {}: {says}", revoked.fingerprint);
     gateway.audit(actor.0, "credential.revoke", subject, detail).await?;
+    if was_in_use {
+        gateway.registry.shred_refresh_tokens(id).await?;
+    }
     let then = match before.filter(|_| was_in_use) {
         Some(before) => go_back(gateway, actor, &view.credential, before).await?,
         None if was_in_use => NOTHING_SIGNS.to_owned(),

@@ -45,18 +45,47 @@ async fn only_operators_and_admins_sign_in() {
 }
 
 #[tokio::test]
-async fn who_fails_too_often_waits_even_with_the_right_key() {
+async fn who_fails_too_often_waits_and_keeps_nobody_with_a_right_key_out() {
     let harness = Harness::start().await;
     let key = harness.key("boss", Role::Admin, &[]).await;
     let browser = Browser::new(&harness);
     for _ in 0..10 {
         browser.post_as_is("/sign-in", &[("key", "hfk_wrong")]).await.expect(401);
     }
-    let waits = browser.post_as_is("/sign-in", &[("key", key.expose())]).await.expect(429);
-    let seconds: u64 = waits.header("retry-after").unwrap().parse().unwrap();
-    assert!((1..=60).contains(&seconds), "{seconds}");
-    harness.gateway().clock.turn_on(60_000);
+    for attempt in [("key", "hfk_wrong"), ("link", "x")] {
+        let waits = browser.post_as_is("/sign-in", &[attempt]).await.expect(429);
+        let seconds: u64 = waits.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds}");
+    }
     browser.post_as_is("/sign-in", &[("key", key.expose())]).await.expect(303);
+    harness.gateway().clock.turn_on(60_000);
+    browser.post_as_is("/sign-in", &[("key", "hfk_wrong")]).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_session_from_a_link_ends_with_the_key_that_asked_for_the_link() {
+    let harness = Harness::start().await;
+    let key = harness.key("deputy", Role::Admin, &[]).await;
+    let ask = || harness.call("POST", "/v1/sign-in-links", Some(key.expose()), &json!({}));
+    let text = |link: &Value| {
+        link["url"].as_str().unwrap().split("link=").nth(1).unwrap().to_owned()
+    };
+    let (used, unused) = (ask().await.expect(201).body, ask().await.expect(201).body);
+    let browser = Browser::new(&harness);
+    browser.post_as_is("/sign-in", &[("link", &text(&used))]).await.expect(303);
+    browser.get("/connect").await.expect(200);
+    harness.revoke("deputy").await;
+    assert!(location(&browser.get("/connect").await.expect(303)).starts_with("/sign-in?"));
+    browser.post_as_is("/sign-in", &[("link", &text(&unused))]).await.expect(401);
+}
+
+#[tokio::test]
+async fn no_key_takes_the_name_of_who_needs_none() {
+    let rig = Rig::start().await;
+    for name in ["admin-socket", "holdfast", "nobody"] {
+        let key = json!({"id": name, "role": "admin"});
+        rig.call("POST", "/v1/keys", &key).await.expect(422);
+    }
 }
 
 #[tokio::test]

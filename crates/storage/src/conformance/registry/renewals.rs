@@ -101,4 +101,8 @@ pub async fn the_last_two_refresh_tokens_are_kept(factory: &dyn RegistryFactory)
         let refused = registry.add_refresh_token(&shop, &refresh(taken), AT).await;
         assert!(matches!(refused, Err(StorageError::Conflict { .. })), "{taken}: {refused:?}");
     }
+    registry.shred_refresh_tokens(&shop).await.unwrap();
+    assert_eq!(registry.refresh_token(&shop).await.unwrap(), None);
+    registry.add_refresh_token(&shop, &refresh(1), AT).await.unwrap();
+    assert_eq!(registry.refresh_token(&shop).await.unwrap(), Some(refresh(1)));
 }
