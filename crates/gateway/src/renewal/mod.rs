@@ -2,7 +2,7 @@
 //!
 //! What is to be done is decided by `holdfast_credentials::lifecycle`; here it is done. `known`
 //! reads what that is decided by, `steps` executes a run under its lease, `exchange` asks the
-//! platform, `prove` has the answer proved, `finish` ends versions that nobody needs any more,
+//! platform, `store` makes its answer durable, `prove` has it proved, `finish` ends versions that nobody needs any more,
 //! `run` looks who is due. `deliveries` counts what was delivered with which version, `tell` says
 //! what people should know, `outlook` shows it all.
 //!
@@ -16,6 +16,7 @@ mod outlook;
 mod prove;
 mod run;
 mod steps;
+mod store;
 mod tell;
 
 use std::collections::HashMap;
