@@ -2,7 +2,7 @@
 //! where a file differs from what would be written.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail};
@@ -76,12 +76,12 @@ fn command_line() -> anyhow::Result<String> {
          configuration is wrong |\n| 3 | no gateway answers |\n| 4 | the gateway refused |\n| 5 | what was \
          named does not exist |\n| 6 | a check failed: ledger not conserved, token refuted, setting unsound |\n",
     );
-    help(&[], &mut page)?;
+    help(&built_holdfast()?, &[], &mut page)?;
     Ok(page)
 }
 
-fn help(command: &[String], page: &mut String) -> anyhow::Result<()> {
-    let text = holdfast_help(command)?;
+fn help(holdfast: &Path, command: &[String], page: &mut String) -> anyhow::Result<()> {
+    let text = holdfast_help(holdfast, command)?;
     let _ =
         write!(page, "\n## holdfast {}\n\n```text\n{}\n```\n", command.join(" "), text.trim_end());
     let subcommands = text
@@ -94,15 +94,27 @@ fn help(command: &[String], page: &mut String) -> anyhow::Result<()> {
         .filter(|name| *name != "help");
     for name in subcommands {
         let below: Vec<String> = command.iter().cloned().chain([name.to_owned()]).collect();
-        help(&below, page)?;
+        help(holdfast, &below, page)?;
     }
     Ok(())
 }
 
-fn holdfast_help(command: &[String]) -> anyhow::Result<String> {
+/// Built once; this program and the one it asks are built into the same place.
+fn built_holdfast() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-    let ran = Command::new(cargo)
-        .args(["run", "--quiet", "--package", "holdfast-cli", "--"])
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "holdfast-cli"])
+        .status()
+        .context("failed to run cargo")?;
+    if !built.success() {
+        bail!("holdfast cannot be built");
+    }
+    let xtask = std::env::current_exe().context("failed to find this program")?;
+    Ok(xtask.with_file_name(format!("holdfast{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn holdfast_help(holdfast: &Path, command: &[String]) -> anyhow::Result<String> {
+    let ran = Command::new(holdfast)
         .args(command)
         .arg("--help")
         .env("COLUMNS", "90")

@@ -433,3 +433,26 @@ async fn where_the_version_in_use_is_revoked_the_one_before_takes_its_place_if_i
     tokio::time::timeout(Duration::from_secs(60), held).await.expect("what comes waits");
     assert_eq!(shop.platform().state().total.distinct, 3, "nothing was sent with a dead token");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_version_before_is_no_reason_to_end_the_one_that_something_waits_for() {
+    let shop = Shop::open().await;
+    let issue = || shop.platform().issue_token(APP_ID, TokenKind::SystemUser, &[ASSET]);
+    let (first, second) = (issue(), issue());
+    let again = |id: &str, token: &str| json!({"id": id, "platform": "meta", "token": token});
+    shop.add(&first).await;
+    shop.call("POST", "/v1/credentials", &again("it", &second)).await;
+    assert!(shop.platform().set_token_state(&first, TokenState::Revoked));
+    shop.call("POST", "/v1/destinations/shop/pause", &json!({"reason": "test"})).await;
+    shop.send(0..3).await;
+    let refused = shop.refused("/v1/credentials/it/revoke", &json!({})).await;
+    assert!(refused.contains("3 items wait"), "{refused}");
+    assert_eq!(state(&shop.it().await, 2), "active");
+
+    // The same token under another name would end too.
+    shop.call("POST", "/v1/credentials", &again("twin", &second)).await;
+    let refused = shop.refused("/v1/credentials/twin/revoke", &json!({})).await;
+    assert!(refused.contains("credential it is the same token"), "{refused}");
+    let debugged = shop.call("POST", "/v1/credentials/it/verify", &json!({})).await;
+    assert_eq!(debugged["activated"], true, "{debugged:#}");
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use holdfast_credentials::lifecycle::Found;
+use holdfast_credentials::proves;
 use holdfast_model::credential::{Credential, CredentialVersion, VersionState};
 use holdfast_model::id::{CredentialId, VersionNo};
 use holdfast_model::platform::PlatformId;
@@ -13,6 +14,7 @@ use super::activate::verify_version;
 use super::{CredentialView, Suffices, show};
 use crate::lanes::Nudge;
 use crate::renewal;
+use crate::services::probing;
 use crate::state::Gateway;
 
 #[derive(Debug, Clone, Serialize)]
@@ -41,8 +43,15 @@ pub async fn revoke(
     let revoked = find(&view, version)?;
     let was_in_use = revoked.state == VersionState::Active;
     let before = view.versions.iter().rev().find(|one| one.state == VersionState::Superseded);
-    if was_in_use && before.is_none() && !is_forced {
-        refuse_if_needed(gateway, &view).await?;
+    if !is_forced {
+        refuse_twins(gateway, revoked).await?;
+        let has_way_back = match before.filter(|_| was_in_use) {
+            Some(before) => still_works(gateway, &view.credential, before).await,
+            None => !was_in_use,
+        };
+        if !has_way_back {
+            refuse_if_needed(gateway, &view).await?;
+        }
     }
     let found = renewal::end_at_platform(gateway, &view.credential, revoked, revoked).await;
     let found = found.unwrap_or_else(|error| Found::No(error.to_string()));
@@ -65,18 +74,19 @@ pub async fn revoke(
             (false, format!("It is shredded here; the platform did not answer: {says}. {how}"))
         }
     };
-    let subject = format!("credential:{id}/{}", revoked.version);
-    let detail = format!("fingerprint {}: {says}", revoked.fingerprint);
-    gateway.audit(actor.0, "credential.revoke", subject, detail).await?;
-    if was_in_use {
-        gateway.registry.shred_refresh_tokens(id).await?;
-    }
+    // From here on it is dead: whatever else fails, it must not stay in use.
     let then = match before.filter(|_| was_in_use) {
-        Some(before) => go_back(gateway, actor, &view.credential, before).await?,
+        Some(before) => go_back(gateway, actor, &view.credential, before).await,
         None if was_in_use => NOTHING_SIGNS.to_owned(),
         None => "What is in use stays in use.".to_owned(),
     };
     renewal::retire(gateway, actor, id, revoked.version).await?;
+    if was_in_use {
+        gateway.registry.shred_refresh_tokens(id).await?;
+    }
+    let subject = format!("credential:{id}/{}", revoked.version);
+    let detail = format!("fingerprint {}: {says}", revoked.fingerprint);
+    gateway.audit(actor.0, "credential.revoke", subject, detail).await?;
     for destination in gateway.snapshot().destinations_using(id) {
         gateway.lanes.nudge(destination.lane, Nudge::CredentialChanged);
     }
@@ -99,16 +109,64 @@ async fn go_back(
     actor: Actor<'_>,
     credential: &Credential,
     before: &CredentialVersion,
-) -> Result<String, ServiceError> {
+) -> String {
     let found = verify_version(gateway, actor, credential, before.clone(), Suffices::Proof).await;
     match found {
         Ok(outcome) if outcome.activated => {
-            Ok(format!("Version {} is in use again: it was proved.", before.version))
+            format!("Version {} is in use again: it was proved.", before.version)
         }
-        // A version that cannot be opened or is not proved is no way back.
-        Ok(_) | Err(ServiceError::Refused { .. }) => Ok(NOTHING_SIGNS.to_owned()),
-        Err(error) => Err(error),
+        Ok(_) => NOTHING_SIGNS.to_owned(),
+        Err(error) => {
+            tracing::warn!(credential = %credential.id, %error, "the version before cannot be used");
+            NOTHING_SIGNS.to_owned()
+        }
     }
+}
+
+/// Whether a version works wherever the credential signs. Changes nothing.
+async fn still_works(
+    gateway: &Gateway,
+    credential: &Credential,
+    version: &CredentialVersion,
+) -> bool {
+    for destination in gateway.snapshot().destinations_using(&credential.id) {
+        if destination.credential != credential.id {
+            continue;
+        }
+        let api_version = destination.settings.api_version.as_deref();
+        let probed =
+            probing::probe(gateway, credential, version, &destination.asset, api_version).await;
+        let is_proved = probed
+            .unwrap_or_default()
+            .iter()
+            .any(|result| proves(result.kind, result.reading.answer));
+        if !is_proved {
+            return false;
+        }
+    }
+    true
+}
+
+/// Ending a token ends it everywhere: the same one may be stored twice, here or under another name.
+async fn refuse_twins(gateway: &Gateway, revoked: &CredentialVersion) -> Result<(), ServiceError> {
+    for credential in gateway.registry.credentials().await? {
+        let versions = gateway.registry.credential_versions(&credential.id).await?;
+        let is_twin = |one: &&CredentialVersion| {
+            one.fingerprint == revoked.fingerprint
+                && one.state != VersionState::Retired
+                && (&one.credential, one.version) != (&revoked.credential, revoked.version)
+        };
+        if let Some(twin) = versions.iter().find(is_twin) {
+            return Err(ServiceError::Refused {
+                reason: format!(
+                    "version {} of credential {} is the same token, and would end with it",
+                    twin.version, twin.credential
+                ),
+                hint: "Give that one another token first; or end both with `--force`.".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn find(
