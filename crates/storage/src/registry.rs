@@ -110,7 +110,8 @@ pub trait Registry: Send + Sync + 'static {
         until: UnixMillis,
     ) -> Result<Option<RenewalLease>, StorageError>;
     /// Stores what a renewal brought: a candidate, and the refresh token that came with it if one
-    /// did, together. `Conflict` if the lease is not the newest any more.
+    /// did, together. `Conflict` of a `renewal` if the lease is not the newest any more, of anything
+    /// else if a number is not the next one.
     async fn store_renewed(
         &self,
         lease: &RenewalLease,

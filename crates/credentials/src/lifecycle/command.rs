@@ -51,6 +51,12 @@ pub enum Event {
     Proved(Proof),
     WentBack(Found),
     Revoked(Found),
+    /// A step failed here, for a reason that passes (storage) or one that does not (what is sealed
+    /// cannot be opened).
+    Broke {
+        says: String,
+        is_passing: bool,
+    },
     /// A step without an outcome.
     Done,
 }

@@ -1,5 +1,7 @@
 //! What a run is decided by.
 
+use std::collections::BTreeSet;
+
 use holdfast_model::credential::{Credential, CredentialVersion, Expiry, Made, VersionState};
 use holdfast_model::id::VersionNo;
 use holdfast_model::time::{HOUR_S, UnixMillis, UnixSeconds};
@@ -22,6 +24,12 @@ pub struct Known {
     pub attempts: Option<Attempts>,
     /// Since when the platform refuses the active version, by evidence that opened a hold.
     pub refused_since: Option<UnixMillis>,
+    /// Whether anything is held that was refused with the active version, be it on one asset alone.
+    pub is_held: bool,
+    /// Fingerprints of tokens that are kept under other credentials too.
+    pub kept_elsewhere: BTreeSet<String>,
+    /// No token of it is revoked before this, because the platform did not answer when one was.
+    pub revoke_after: Option<UnixMillis>,
     /// Requests that were delivered with the active version.
     pub delivered: u64,
     /// Since when the active version has been seen to be active, at the latest.
@@ -85,6 +93,12 @@ impl Known {
 
     pub fn failures(&self) -> u32 {
         self.attempts_with_active().map_or(0, |attempts| attempts.failures)
+    }
+
+    /// Whether it is refused, and nothing was tried since that began.
+    pub fn is_refused_anew(&self) -> bool {
+        let tried_at = self.attempts.as_ref().map(|attempts| attempts.tried_at);
+        self.refused_since.is_some_and(|since| tried_at.is_none_or(|at| at < since))
     }
 
     /// Whether the active version was derived with another version of its parent than the one that

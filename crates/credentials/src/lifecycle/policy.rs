@@ -90,6 +90,9 @@ const SHORTEST_PAUSE_MS: i64 = 30 * 1_000;
 /// What has expired is tried this often where it can still be renewed.
 const PAUSE_AFTER_DEATH_MS: i64 = 5 * MINUTE_S * 1_000;
 
+/// So many failures in a row are worth telling, where one alone says little.
+pub const WORRYING_FAILURES: u32 = 5;
+
 /// Somebody has to mend the app first; then it should not take a day.
 const PAUSE_FOR_APP_MS: i64 = 6 * HOUR_S * 1_000;
 
@@ -206,11 +209,12 @@ pub fn due_at(known: &Known, way: &Way, now: UnixMillis) -> Option<UnixMillis> {
 }
 
 /// The parent has another token, or the platform refuses what is in use and what brings the next
-/// one is something else than the refused token.
+/// one is something else than the refused token. Once: what that did not mend is tried again at its
+/// time.
 fn is_urgent(known: &Known, way: &Way) -> bool {
     match way {
-        Way::DerivePage { .. } => known.parent_has_changed() || known.refused_since.is_some(),
-        Way::RefreshSnap => known.refused_since.is_some(),
+        Way::DerivePage { .. } => known.parent_has_changed() || known.is_refused_anew(),
+        Way::RefreshSnap => known.is_refused_anew(),
         _ => false,
     }
 }

@@ -32,9 +32,6 @@ const PROVED_AGAIN_MS: i64 = DAY_S * 1_000;
 /// A revocation that got no answer is tried again after this.
 const REVOKE_AGAIN_MS: i64 = HOUR_S * 1_000;
 
-/// So many unanswered tries in a row are worth telling.
-const WORRYING_FAILURES: u32 = 5;
-
 /// What is to be done now.
 enum Step {
     GoBack { to: VersionNo },
@@ -121,6 +118,10 @@ impl Rotation {
                 self.revoked(version, end, found, now)
             }
             (Stage::Ending(end), Event::Done) => Command::End(end),
+            (_, Event::Broke { says, is_passing }) => {
+                let setback = if is_passing { Setback::Transient } else { Setback::Unfit };
+                Command::End(self.failed(setback, says, now))
+            }
             // Somebody else has the lease, or what happened does not belong here. What is durable
             // decides next time.
             _ => Command::End(End::default()),
@@ -175,6 +176,11 @@ impl Rotation {
         };
         let end = match is_longer {
             true => self.succeeded(version, expires_at, now),
+            // What is refused is no better for having been brought again.
+            false if self.known.refused_since.is_some() => {
+                let says = "the platform gave the token again that it refuses".to_owned();
+                self.failed(Setback::Unfit, says, now)
+            }
             false => self.no_gain(way, now),
         };
         self.stage = Stage::Ending(end);
@@ -290,7 +296,8 @@ impl Rotation {
             Setback::App => (Some(Trouble::App), Outcome::AppRefused),
             Setback::Unfit | Setback::Definitive => (Some(Trouble::Refused), Outcome::Refused),
             Setback::Transient => {
-                let is_worrying = failures >= WORRYING_FAILURES || is_dying(&self.known, now);
+                let is_worrying =
+                    failures >= policy::WORRYING_FAILURES || is_dying(&self.known, now);
                 (is_worrying.then_some(Trouble::Unanswered), Outcome::Unanswered)
             }
         };
@@ -373,6 +380,8 @@ fn finish(known: &Known, active: &CredentialVersion, now: UnixMillis) -> Step {
     if !active.made.replaces() || known.refused_since.is_some() {
         return Step::Wait { until: None };
     }
+    // Where the new one is refused, the old one may be the only one that works.
+    let may_end = known.children_behind == 0 && !known.is_held && has_shown_itself(known, active);
     for old in known.superseded() {
         if is_over(old.expires_at, now) {
             return Step::Retire { version: old.version };
@@ -380,11 +389,13 @@ fn finish(known: &Known, active: &CredentialVersion, now: UnixMillis) -> Step {
         let settled_at = known.active_since.plus_millis(SETTLE_MS);
         if now < settled_at {
             waits = Some(settled_at);
-        } else if known.children_behind == 0 && has_shown_itself(known, active) {
-            return match is_revocable(known, old.version) {
-                true => Step::Revoke { version: old.version },
-                false => Step::Retire { version: old.version },
-            };
+        } else if may_end && !is_revocable(known, old.version) {
+            return Step::Retire { version: old.version };
+        } else if may_end {
+            match known.revoke_after.filter(|after| now < *after) {
+                Some(after) => waits = Some(after),
+                None => return Step::Revoke { version: old.version },
+            }
         } else if let Expiry::At(at) = old.expires_at {
             waits = Some(at.to_millis());
         }
@@ -402,17 +413,22 @@ fn has_shown_itself(known: &Known, active: &CredentialVersion) -> bool {
 
 /// Meta ends one token on request; the client, the app of the token and the secret must agree.
 /// Page tokens end with their parent's, and no way is known to end one of Instagram's or Snap's.
-/// The same token may have come in twice: as long as one version of it is in use, none is revoked.
+/// The same token may have come in twice, here or under another credential: as long as it is kept
+/// once more, it is not revoked.
 pub fn is_revocable(known: &Known, version: VersionNo) -> bool {
     let kind = known.active().map_or(CredentialKind::Unknown, |active| active.kind);
-    let fingerprint = known.version(version).map(|version| &version.fingerprint);
+    // One that has just come in was not looked for elsewhere.
+    let Some(fingerprint) = known.version(version).map(|version| &version.fingerprint) else {
+        return false;
+    };
     let is_another = |other: &&CredentialVersion| {
         other.version != version && other.state != VersionState::Retired
     };
     known.credential.platform != PlatformId::Snap
         && known.has_app_secret
         && matches!(kind, CredentialKind::SystemUser | CredentialKind::User)
-        && !known.versions.iter().filter(is_another).any(|o| Some(&o.fingerprint) == fingerprint)
+        && !known.kept_elsewhere.contains(fingerprint)
+        && !known.versions.iter().filter(is_another).any(|other| other.fingerprint == *fingerprint)
 }
 
 /// Whether the token in use is in the last eighth of what was left when it came in, or over.

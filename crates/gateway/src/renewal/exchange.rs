@@ -18,7 +18,7 @@ use holdfast_platforms::meta::DEFAULT_API_VERSION;
 use super::{lock, tell};
 use crate::lanes::observe_date;
 use crate::services::ServiceError;
-use crate::services::secrets::{Keyring, open_refresh_token};
+use crate::services::secrets::{Keyring, SecretsError, open_refresh_token};
 use crate::state::Gateway;
 
 /// What an exchange brought, in memory alone.
@@ -26,8 +26,8 @@ pub(super) struct Brought {
     pub token: Secret,
     pub expires_at: Expiry,
     pub scopes: Vec<String>,
-    /// Only if it is another one than ours: the number that it will have.
-    pub refresh_token: Option<(VersionNo, Secret)>,
+    /// Only if it is another one than ours.
+    pub refresh_token: Option<Secret>,
 }
 
 /// Exchanges, unless that has been done too often of late.
@@ -40,9 +40,13 @@ pub(super) async fn exchange(
     if let Some(stopped) = storm(gateway, known).await? {
         return Ok((Exchanged::Transient(stopped.to_owned()), None));
     }
-    let Some(asked) = Question::prepare(gateway, known, way, with).await? else {
-        let why = "what the exchange needs is not here any more".to_owned();
-        return Ok((Exchanged::AppRefused(why), None));
+    let asked = match Question::prepare(gateway, known, way, with).await {
+        Ok(Some(asked)) => asked,
+        Ok(None) => {
+            let why = "what the exchange needs is not here any more".to_owned();
+            return Ok((Exchanged::AppRefused(why), None));
+        }
+        Err(error) => return Ok((unreadable(error)?, None)),
     };
     let response = match gateway.egress.send(asked.request).await {
         Ok(response) => response,
@@ -74,7 +78,7 @@ struct Question {
     request: HttpRequest,
     read: fn(&HttpResponse) -> Result<TokenAnswer, ExchangeError>,
     /// The one that was sent.
-    refresh_token: Option<(VersionNo, Secret)>,
+    refresh_token: Option<Secret>,
 }
 
 impl Question {
@@ -83,7 +87,7 @@ impl Question {
         known: &Known,
         way: &Way,
         with: VersionNo,
-    ) -> Result<Option<Self>, ServiceError> {
+    ) -> Result<Option<Self>, SecretsError> {
         let credential = &known.credential;
         let Some(version) = known.version(with) else { return Ok(None) };
         if let Way::DerivePage { page } = way {
@@ -109,14 +113,14 @@ impl Question {
             (Way::RefreshSnap, Some(app)) => {
                 let stored =
                     open_refresh_token(&*gateway.registry, &gateway.vault, credential).await?;
-                stored.map(|(number, refresh_token)| Self {
+                stored.map(|(_, refresh_token)| Self {
                     request: snap::refresh(
                         gateway.settings.snap_accounts_url(),
                         app,
                         &refresh_token,
                     ),
                     read: snap::read_token,
-                    refresh_token: Some((number, refresh_token)),
+                    refresh_token: Some(refresh_token),
                 })
             }
             _ => None,
@@ -128,7 +132,7 @@ impl Question {
         gateway: &Gateway,
         known: &Known,
         page: &str,
-    ) -> Result<Option<Self>, ServiceError> {
+    ) -> Result<Option<Self>, SecretsError> {
         let Some(parent) = known.credential.origin.parent() else { return Ok(None) };
         let keyring = Keyring::open_active(gateway, parent).await?;
         let signing = Signing {
@@ -155,6 +159,18 @@ fn page_answer(response: &HttpResponse) -> Result<TokenAnswer, ExchangeError> {
             "the page came without a token of its own; was it taken out of what was granted?"
                 .to_owned(),
         )),
+    }
+}
+
+/// What cannot be opened stays so until somebody brings it again, and they have to hear of it.
+/// Storage that fails is another thing: that passes.
+fn unreadable(error: SecretsError) -> Result<Exchanged, ServiceError> {
+    match error {
+        SecretsError::Storage(error) => Err(error.into()),
+        SecretsError::AppSecretUnreadable { .. } => Ok(Exchanged::AppRefused(error.to_string())),
+        SecretsError::NoActiveVersion(_) | SecretsError::SealedUnreadable { .. } => {
+            Ok(Exchanged::Refused(error.to_string()))
+        }
     }
 }
 
@@ -186,13 +202,12 @@ fn expires_at(answer: &TokenAnswer, now: UnixMillis) -> Expiry {
 /// A platform may send the same one again, or none: neither is news, and neither erases ours.
 fn new_refresh_token(
     gateway: &Gateway,
-    sent: Option<(VersionNo, Secret)>,
+    sent: Option<Secret>,
     came: Option<Secret>,
-) -> Option<(VersionNo, Secret)> {
-    let (number, sent) = sent?;
-    let came = came?;
+) -> Option<Secret> {
+    let (sent, came) = (sent?, came?);
     let is_new = gateway.vault.fingerprint(&came) != gateway.vault.fingerprint(&sent);
-    is_new.then(|| (VersionNo(number.0 + 1), came))
+    is_new.then_some(came)
 }
 
 /// Why no more tokens are asked for just now, if too many were.

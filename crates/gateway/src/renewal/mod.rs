@@ -2,7 +2,7 @@
 //!
 //! What is to be done is decided by `holdfast_credentials::lifecycle`; here it is done. `known`
 //! reads what that is decided by, `steps` executes a run under its lease, `exchange` asks the
-//! platform, `prove` has the answer proved, `finish` ends versions that nobody needs any more,
+//! platform, `store` makes its answer durable, `prove` has it proved, `finish` ends versions that nobody needs any more,
 //! `run` looks who is due. `deliveries` counts what was delivered with which version, `tell` says
 //! what people should know, `outlook` shows it all.
 //!
@@ -16,10 +16,11 @@ mod outlook;
 mod prove;
 mod run;
 mod steps;
+mod store;
 mod tell;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use holdfast_credentials::lifecycle::Breaker;
 use holdfast_model::credential::SignedWith;
@@ -27,6 +28,8 @@ use holdfast_model::id::{CredentialId, VersionNo};
 use holdfast_model::time::{DAY_S, UnixMillis};
 use holdfast_storage::StorageError;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::state::Gateway;
 
@@ -48,6 +51,14 @@ pub(crate) struct Renewals {
     seen: Mutex<HashMap<CredentialId, (VersionNo, UnixMillis)>>,
     /// When the platform was last asked for the dates of an active version.
     asked: Mutex<HashMap<CredentialId, (VersionNo, UnixMillis)>>,
+    /// Before when no token of a credential is revoked.
+    revoke_after: Mutex<HashMap<CredentialId, UnixMillis>>,
+    /// Since when somebody has looked who is due.
+    began: OnceLock<UnixMillis>,
+    /// Nothing new is begun.
+    stopping: CancellationToken,
+    /// What must not be dropped in the middle, whoever asked for it and has gone since.
+    asked_for: TaskTracker,
 }
 
 impl Default for Renewals {
@@ -59,6 +70,10 @@ impl Default for Renewals {
             deliveries: deliveries::Deliveries::default(),
             seen: Mutex::default(),
             asked: Mutex::default(),
+            revoke_after: Mutex::default(),
+            began: OnceLock::new(),
+            stopping: CancellationToken::new(),
+            asked_for: TaskTracker::new(),
         }
     }
 }
@@ -72,6 +87,25 @@ impl Renewals {
     /// Writes down what was counted.
     pub(crate) async fn flush(&self, gateway: &Gateway) -> Result<(), StorageError> {
         self.deliveries.flush(gateway).await
+    }
+
+    /// Runs to its end even if whoever asked for it goes away; a stop waits for it. None if it
+    /// panicked.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.asked_for.spawn(work).await.ok()
+    }
+
+    /// How long what was due at `next` has been due, while somebody was there to do it.
+    fn overdue_ms(&self, next: UnixMillis, now: UnixMillis) -> i64 {
+        let since = self.began.get().map_or(now, |began| next.max(*began));
+        (now.0 - since.0).max(0)
+    }
+
+    fn revoke_after(&self, credential: &CredentialId) -> Option<UnixMillis> {
+        lock(&self.revoke_after).get(credential).copied()
     }
 
     /// Since when this version has been active, as far as this process saw.

@@ -26,6 +26,13 @@ pub struct Outlook {
     /// Of the last attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+    #[serde(skip)]
+    overdue_ms: i64,
+    /// Since when its token is here.
+    #[serde(skip)]
+    added_at: UnixMillis,
+    #[serde(skip)]
+    now: UnixMillis,
 }
 
 pub async fn outlook(gateway: &Gateway, id: &CredentialId) -> Result<Outlook, StorageError> {
@@ -34,10 +41,14 @@ pub async fn outlook(gateway: &Gateway, id: &CredentialId) -> Result<Outlook, St
         return Ok(Outlook::of(Way::None { why, instead: String::new() }));
     };
     let way = policy::way(&known);
-    let next_at = policy::due_at(&known, &way, gateway.clock.wall());
+    let now = gateway.clock.wall();
+    let next_at = policy::due_at(&known, &way, now);
     let attempts = known.attempts.as_ref();
     Ok(Outlook {
         next_at,
+        overdue_ms: next_at.map_or(0, |next| gateway.renewals.overdue_ms(next, now)),
+        added_at: known.active().map_or(now, |active| active.added_at),
+        now,
         tried_at: attempts.map(|attempts| attempts.tried_at),
         renewed_at: attempts.and_then(|attempts| attempts.renewed_at),
         failures: known.failures(),
@@ -60,11 +71,22 @@ impl Outlook {
             renewed_at: None,
             failures: 0,
             outcome: None,
+            overdue_ms: 0,
+            added_at: UnixMillis(0),
+            now: UnixMillis(0),
         }
     }
 
     /// Whether the end of its token is no news at this stage.
     pub fn takes_care_of(&self, days: u32, at: UnixSeconds) -> bool {
-        warning::is_taken_care_of(&self.way, self.failures, self.next_at, days, at)
+        let course = warning::Course {
+            way: &self.way,
+            failures: self.failures,
+            next_at: self.next_at,
+            overdue_ms: self.overdue_ms,
+            added_at: self.added_at,
+            now: self.now,
+        };
+        course.takes_care_of(days, at)
     }
 }

@@ -1,32 +1,30 @@
 //! One run: what the state machine commands, under a lease.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use holdfast_credentials::lifecycle::{Command, End, Event, Rotation, policy};
-use holdfast_credentials::lint;
+use holdfast_credentials::lifecycle::{
+    Command, End, Event, Found, Known, Proof, Rotation, is_revocable, policy,
+};
 use holdfast_model::credential::{CredentialVersion, Expiry, Made};
 use holdfast_model::id::{CredentialId, VersionNo};
-use holdfast_storage::{RenewalLease, SealedRefreshToken, StorageError};
+use holdfast_model::time::UnixMillis;
+use holdfast_storage::{RenewalLease, StorageError};
 
 use super::exchange::{self, Brought};
-use super::{finish, known, prove, tell};
-use crate::services::credentials::describe;
-use crate::services::secrets::{credential_aad, refresh_aad};
+use super::{finish, known, lock, prove, store, tell};
 use crate::services::{Actor, ServiceError};
 use crate::state::Gateway;
 
 /// Beside three requests, which may take as long as any: what the registry needs, and probes.
 const LEASE_MARGIN_MS: i64 = 60_000;
 
-/// What a platform has issued is on no disk until it is stored, so storage gets so many tries.
-const STORE_TRIES: u32 = 10;
-const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// Left of the lease after a proof: what the registry needs to take the version into use.
+const PROVED_MARGIN_MS: i64 = 10_000;
 
 pub(crate) enum Ran {
     /// There was nothing to do, until then.
     Waits {
-        until: Option<holdfast_model::time::UnixMillis>,
+        until: Option<UnixMillis>,
     },
     /// Somebody else has the lease.
     Busy,
@@ -54,7 +52,10 @@ async fn go(
 ) -> Result<Ran, ServiceError> {
     let missing = || ServiceError::NotFound { what: "credential", name: id.to_string() };
     let known = known::read(gateway, id).await?.ok_or_else(missing)?;
-    prove::learn_dates(gateway, &known).await?;
+    // A run can do without, and says better what is wrong if nothing can be opened.
+    if let Err(error) = prove::learn_dates(gateway, &known).await {
+        tracing::warn!(credential = %id, %error, "failed to ask when a token ends");
+    }
     let known = known::read(gateway, id).await?.ok_or_else(missing)?;
     let now = gateway.clock.wall();
     let begun = match is_asked_for {
@@ -99,109 +100,80 @@ impl Run<'_> {
         loop {
             let command = self.rotation.handle(event, self.gateway.clock.wall());
             tracing::debug!(credential = %self.lease.credential, ?command, "renewing");
-            event = match command {
-                Command::End(end) => {
-                    self.end(&end).await?;
-                    return Ok(end);
-                }
-                // A run has one lease, and has it already.
-                Command::Lease => Event::NotLeased,
-                Command::Exchange { way, with } => {
-                    let exchanged =
-                        exchange::exchange(self.gateway, self.rotation.known(), &way, with).await?;
-                    let (event, brought) = exchanged;
-                    self.brought = brought;
-                    Event::Exchanged(event)
-                }
-                Command::Store { made } => Event::Stored(self.store(made).await?),
-                Command::Adopt { version, made, expires_at } => {
-                    self.adopt(version, made, expires_at).await?;
-                    Event::Done
-                }
-                Command::Prove { version, even_if_silent } => {
-                    let known = known::read(self.gateway, &self.lease.credential).await?;
-                    let known = known.as_ref().unwrap_or_else(|| self.rotation.known());
-                    Event::Proved(prove::prove(self.gateway, known, version, even_if_silent).await?)
-                }
-                Command::GoBack { to } => {
-                    Event::WentBack(prove::go_back(self.gateway, self.rotation.known(), to).await?)
-                }
-                Command::Revoke { version } => Event::Revoked(
-                    finish::revoke(self.gateway, self.rotation.known(), version).await?,
-                ),
-                Command::Retire { version } => {
-                    finish::retire(self.gateway, Actor::HOLDFAST, &self.lease.credential, version)
-                        .await?;
-                    Event::Done
+            if let Command::End(end) = command {
+                self.end(&end).await?;
+                return Ok(end);
+            }
+            event = match self.step(command).await {
+                Ok(event) => event,
+                Err(error) => {
+                    tracing::error!(credential = %self.lease.credential, %error,
+                        "a step of a renewal failed");
+                    let is_passing = matches!(error, ServiceError::Storage(_));
+                    Event::Broke { says: error.to_string(), is_passing }
                 }
             };
         }
     }
 
-    /// Seals what came, and stores it if the lease still stands. Nobody has seen it before.
-    async fn store(&mut self, made: Made) -> Result<Option<VersionNo>, ServiceError> {
-        let Some(brought) = self.brought.take() else { return Ok(None) };
+    async fn step(&mut self, command: Command) -> Result<Event, ServiceError> {
         let gateway = self.gateway;
-        let credential = &self.rotation.known().credential;
-        let versions = gateway.registry.credential_versions(&credential.id).await?;
-        let number = VersionNo(versions.last().map_or(1, |newest| newest.version.0 + 1));
-        let now = gateway.clock.wall();
-        let linted = lint(
-            brought.token.expose(),
-            credential.platform,
-            credential.app.as_ref(),
-            now.to_seconds(),
-        );
-        let version = self.version_of(&brought, number, made, &linted);
-        let sealed = gateway
-            .vault
-            .seal(linted.token().expose().as_bytes(), &credential_aad(credential, number))?;
-        let refresh = match &brought.refresh_token {
-            Some((version, token)) => Some(SealedRefreshToken {
-                version: *version,
-                sealed: gateway
-                    .vault
-                    .seal(token.expose().as_bytes(), &refresh_aad(credential, *version))?,
-            }),
-            None => None,
-        };
-        if !store_until_taken(gateway, &self.lease, &version, &sealed, refresh.as_ref()).await? {
-            tracing::warn!(credential = %credential.id, "a renewal took longer than its lease");
-            return Ok(None);
+        // What an exchange brought is stored in any case; everything else is found again later.
+        let has_to_be = matches!(command, Command::Store { .. });
+        if gateway.renewals.stopping.is_cancelled() && !has_to_be {
+            return Ok(Event::NotLeased);
         }
-        let way = policy::way(self.rotation.known());
-        let subject = format!("credential:{}/{number}", credential.id);
-        let with_it = if refresh.is_some() { ", and a new refresh token" } else { "" };
-        let detail = format!("{}, fingerprint {}{with_it}", way.name(), version.fingerprint);
-        gateway.audit(Actor::HOLDFAST.0, "credential.renew", subject, detail).await?;
-        gateway.reload_directory().await?;
-        Ok(Some(number))
+        Ok(match command {
+            // A run has one lease, and has it already; its end is not a step.
+            Command::Lease | Command::End(_) => Event::NotLeased,
+            Command::Exchange { way, with } => {
+                let (event, brought) =
+                    exchange::exchange(gateway, self.rotation.known(), &way, with).await?;
+                self.brought = brought;
+                Event::Exchanged(event)
+            }
+            Command::Store { made } => Event::Stored(self.store(made).await?),
+            Command::Adopt { version, made, expires_at } => {
+                self.adopt(version, made, expires_at).await?;
+                Event::Done
+            }
+            Command::Prove { version, even_if_silent } => {
+                Event::Proved(self.prove(version, even_if_silent).await?)
+            }
+            Command::GoBack { to } => {
+                Event::WentBack(prove::go_back(gateway, self.rotation.known(), to).await?)
+            }
+            Command::Revoke { version } => Event::Revoked(self.revoke(version).await?),
+            Command::Retire { version } => {
+                let id = &self.lease.credential;
+                finish::retire(gateway, Actor::HOLDFAST, id, version).await?;
+                Event::Done
+            }
+        })
     }
 
-    /// What the answer left out is taken from the version that it replaces, where it cannot have
-    /// changed.
-    fn version_of(
-        &self,
-        brought: &Brought,
-        number: VersionNo,
-        made: Made,
-        linted: &holdfast_credentials::Lint,
-    ) -> CredentialVersion {
-        let known = self.rotation.known();
-        let fingerprint = self.gateway.vault.fingerprint(linted.token());
-        let described = describe(self.gateway, &known.credential, number, fingerprint, linted);
-        let Some(old) = known.active() else { return CredentialVersion { made, ..described } };
-        CredentialVersion {
-            made,
-            kind: old.kind,
-            expires_at: brought.expires_at,
-            data_access_expires_at: old.data_access_expires_at,
-            subject: old.subject.clone(),
-            scopes: match brought.scopes.is_empty() {
-                true => old.scopes.clone(),
-                false => brought.scopes.clone(),
-            },
-            ..described
+    async fn fresh(&self) -> Result<Known, ServiceError> {
+        let known = known::read(self.gateway, &self.lease.credential).await?;
+        Ok(known.unwrap_or_else(|| self.rotation.known().clone()))
+    }
+
+    async fn store(&mut self, made: Made) -> Result<Option<VersionNo>, ServiceError> {
+        let Some(brought) = self.brought.take() else { return Ok(None) };
+        store::store(self.gateway, &self.lease, self.rotation.known(), brought, made).await
+    }
+
+    async fn prove(&self, version: VersionNo, even_if_silent: bool) -> Result<Proof, ServiceError> {
+        let known = self.fresh().await?;
+        let until = self.lease.until.plus_millis(-PROVED_MARGIN_MS);
+        prove::prove(self.gateway, &known, version, even_if_silent, until).await
+    }
+
+    /// Looks once more whether it is kept elsewhere, since a moment ago it may not have been.
+    async fn revoke(&self, version: VersionNo) -> Result<Found, ServiceError> {
+        let known = self.fresh().await?;
+        match is_revocable(&known, version) {
+            true => finish::revoke(self.gateway, &known, version).await,
+            false => Ok(Found::No("the same token is kept elsewhere too".to_owned())),
         }
     }
 
@@ -237,31 +209,10 @@ impl Run<'_> {
         }
         let attempts = end.record.as_ref().or(known.attempts.as_ref());
         self.gateway.registry.end_renewal(&self.lease, &known::record(id, attempts)).await?;
+        if let Some(after) = end.not_before {
+            lock(&self.gateway.renewals.revoke_after).insert(id.clone(), after);
+        }
         self.gateway.metrics.renewal(way.name(), end.outcome.as_str());
         Ok(())
-    }
-}
-
-/// False if the lease was lost.
-async fn store_until_taken(
-    gateway: &Gateway,
-    lease: &RenewalLease,
-    version: &CredentialVersion,
-    sealed: &[u8],
-    refresh: Option<&SealedRefreshToken>,
-) -> Result<bool, StorageError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match gateway.registry.store_renewed(lease, version, sealed, refresh).await {
-            Ok(()) => return Ok(true),
-            Err(StorageError::Conflict { .. }) => return Ok(false),
-            Err(error @ StorageError::Io { .. }) if tries < STORE_TRIES => {
-                tracing::error!(credential = %lease.credential, %error,
-                    "failed to store what a renewal brought; it is tried again");
-                tokio::time::sleep(STORE_PAUSE).await;
-            }
-            Err(error) => return Err(error),
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! Credentials get their next tokens in time, against the sandbox and with both clocks turned.
 
+mod trouble;
+
 use std::time::Duration;
 
 use holdfast_credentials::lifecycle::{SETTLE_MS, policy};
@@ -90,6 +92,29 @@ impl Shop {
         let given = Given::from(Secret::new(token.to_owned()));
         let gateway = self.harness.gateway();
         credentials::add(gateway, Actor::HOLDFAST, request, given).await.unwrap();
+    }
+
+    /// A credential of Snap's with its refresh token, and a destination.
+    async fn add_snap(&self, name: &str, destination: &str) {
+        let snap = self.platform();
+        let client = snap.add_organization(ORGANIZATION);
+        snap.add_pixel(PIXEL, ORGANIZATION);
+        let app =
+            json!({"id": client.client_id, "platform": "snap", "secret": client.client_secret});
+        self.call("POST", "/v1/apps", &app).await;
+        let granted = snap
+            .issue_snap(NewSnapToken {
+                organization: Some(ORGANIZATION.to_owned()),
+                kind: SnapTokenKind::Oauth,
+                ..NewSnapToken::default()
+            })
+            .unwrap();
+        let credential = json!({"id": name, "platform": "snap", "app": client.client_id,
+            "token": granted.text, "refresh_token": granted.refresh_token});
+        self.call("POST", "/v1/credentials", &credential).await;
+        let destination =
+            json!({"id": destination, "platform": "snap", "asset": PIXEL, "credential": name});
+        self.call("POST", "/v1/destinations", &destination).await;
     }
 
     async fn it(&self) -> Value {
@@ -257,23 +282,7 @@ async fn a_new_token_that_is_refused_in_use_gives_its_place_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_hours_token_of_snaps_lives_for_days() {
     let shop = Shop::open().await;
-    let snap = shop.platform();
-    let client = snap.add_organization(ORGANIZATION);
-    snap.add_pixel(PIXEL, ORGANIZATION);
-    let app = json!({"id": client.client_id, "platform": "snap", "secret": client.client_secret});
-    shop.call("POST", "/v1/apps", &app).await;
-    let granted = snap
-        .issue_snap(NewSnapToken {
-            organization: Some(ORGANIZATION.to_owned()),
-            kind: SnapTokenKind::Oauth,
-            ..NewSnapToken::default()
-        })
-        .unwrap();
-    let credential = json!({"id": "it", "platform": "snap", "app": client.client_id,
-        "token": granted.text, "refresh_token": granted.refresh_token});
-    shop.call("POST", "/v1/credentials", &credential).await;
-    let destination = json!({"id": "shop", "platform": "snap", "asset": PIXEL, "credential": "it"});
-    shop.call("POST", "/v1/destinations", &destination).await;
+    shop.add_snap("it", "shop").await;
 
     let newest = |it: &Value| it["versions"].as_array().unwrap().last().unwrap().clone();
     let mut sent = 0;

@@ -4,6 +4,7 @@
 //! like, `HOLDFAST_SEED=17` one. What decides is the product's own policy and state machine; the
 //! model executes commands as the gateway does.
 
+mod decisions;
 mod people;
 mod platform;
 mod run;

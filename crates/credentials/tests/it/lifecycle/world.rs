@@ -34,6 +34,8 @@ pub struct World {
     pub tally: Tally,
     pub plans: people::Plans,
     credentials: BTreeMap<String, Stored>,
+    /// In memory, like what was seen: gone with the process.
+    revoke_after: BTreeMap<String, i64>,
     /// In memory: gone with the process.
     seen: BTreeMap<String, (VersionNo, i64)>,
     pub alerts: BTreeSet<String>,
@@ -68,6 +70,7 @@ impl World {
             tally: Tally::default(),
             plans: people::Plans::default(),
             credentials: BTreeMap::new(),
+            revoke_after: BTreeMap::new(),
             seen: BTreeMap::new(),
             alerts: BTreeSet::new(),
             exchanges: BTreeSet::new(),
@@ -201,7 +204,7 @@ impl World {
         loop {
             self.now += 200;
             if let Some(end) = run.step(self)? {
-                return Ok(end.not_before.map(|at| at.0));
+                return Ok(self.rests(id, &end));
             }
         }
     }
@@ -216,7 +219,7 @@ impl World {
         };
         for _ in 0..self.rng.below(4) {
             if let Some(end) = first.step(self)? {
-                return Ok(end.not_before.map(|at| at.0));
+                return Ok(self.rests(id, &end));
             }
         }
         if self.chance(500) {
@@ -235,9 +238,15 @@ impl World {
         loop {
             self.now += 200;
             if let Some(end) = first.step(self)? {
-                return Ok(end.not_before.map(|at| at.0));
+                return Ok(self.rests(id, &end));
             }
         }
+    }
+
+    fn rests(&mut self, id: &str, end: &End) -> Option<i64> {
+        let at = end.not_before?.0;
+        self.revoke_after.insert(id.to_owned(), at);
+        Some(at)
     }
 
     pub fn tell_trouble(&mut self, id: &str, end: &End) {
@@ -255,6 +264,7 @@ impl World {
         self.tally.crashes += 1;
         self.crash_in = None;
         self.seen.clear();
+        self.revoke_after.clear();
         self.now += 2_000;
         // What had come and was not stored yet went with the process.
         for id in std::mem::take(&mut self.in_hand) {
@@ -311,6 +321,9 @@ impl World {
             children_behind,
             attempts: stored.attempts.clone(),
             refused_since: stored.refused.filter(|(of, _)| Some(*of) == active).map(|(_, at)| at),
+            is_held: stored.refused.is_some_and(|(of, _)| Some(of) == active),
+            kept_elsewhere: BTreeSet::new(),
+            revoke_after: self.revoke_after.get(id).map(|at| UnixMillis(*at)),
             delivered: active.and_then(|of| stored.delivered.get(&of.0).copied()).unwrap_or(0),
             active_since: UnixMillis(seen.1),
             versions: stored.versions.clone(),
@@ -487,9 +500,17 @@ impl World {
         let known = self.known(id);
         let way = policy::way(&known);
         let next_at = policy::due_at(&known, &way, self.at());
+        let course = warning::Course {
+            way: &way,
+            failures: known.failures(),
+            next_at,
+            overdue_ms: 0,
+            added_at: active.added_at,
+            now: self.at(),
+        };
         if let Expiry::At(at) = active.expires_at
             && let Some(days) = warning::stage(at, self.at())
-            && !warning::is_taken_care_of(&way, known.failures(), next_at, days, at)
+            && !course.takes_care_of(days, at)
         {
             self.tell(id, Transition::Expiring { days });
         }

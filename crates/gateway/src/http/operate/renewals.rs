@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use holdfast_model::access::Role;
 use holdfast_model::id::{CredentialId, VersionNo};
 use holdfast_model::secret::Secret;
+use holdfast_storage::StorageError;
 use serde::Deserialize;
 
 use super::parse;
@@ -15,6 +16,7 @@ use crate::http::auth::Caller;
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::services::credentials::{self, Extended, Given, Revoked, Rotated};
+use crate::services::{Actor, ServiceError};
 use crate::state::Gateway;
 
 #[derive(Deserialize)]
@@ -40,7 +42,10 @@ pub async fn extend(
 ) -> Result<Json<Extended>, ApiError> {
     caller.require(Role::Admin)?;
     let id: CredentialId = parse("credential", &id)?;
-    Ok(Json(credentials::extend(&gateway, caller.actor(), &id).await?))
+    let actor = caller.actor().0.to_owned();
+    let asked = gateway.clone();
+    let extend = async move { credentials::extend(&asked, Actor(&actor), &id).await };
+    Ok(Json(to_the_end(&gateway, extend).await?))
 }
 
 /// 201 if the new token is in use now, 202 if it is kept as a candidate.
@@ -56,9 +61,21 @@ pub async fn rotate(
         token: Secret::new(body.token),
         refresh_token: body.refresh_token.map(Secret::new),
     };
-    let rotated = credentials::rotate(&gateway, caller.actor(), &id, given).await?;
+    let actor = caller.actor().0.to_owned();
+    let asked = gateway.clone();
+    let rotate = async move { credentials::rotate(&asked, Actor(&actor), &id, given).await };
+    let rotated = to_the_end(&gateway, rotate).await?;
     let is_active = rotated.outcome.activated;
     Ok((if is_active { StatusCode::CREATED } else { StatusCode::ACCEPTED }, Json(rotated)))
+}
+
+/// What a platform has issued must not be lost because the caller went away.
+async fn to_the_end<T: Send + 'static>(
+    gateway: &Gateway,
+    work: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
+) -> Result<T, ServiceError> {
+    let done = gateway.renewals.to_the_end(work).await;
+    done.ok_or(ServiceError::Storage(StorageError::Closed))?
 }
 
 pub async fn revoke(

@@ -10,7 +10,7 @@ use holdfast_model::hold::LiftedBy;
 use holdfast_model::id::{AssetId, CredentialId};
 use holdfast_platforms::{Learned, ProbeAnswer, ProbeKind, ProbeReading};
 
-use super::{ProbeView, VersionOutcome, show};
+use super::{ProbeView, Probed, VersionOutcome, show};
 use crate::lanes::Nudge;
 use crate::services::probing::{self, ProbeResult};
 use crate::services::secrets::Keyring;
@@ -64,22 +64,29 @@ pub(crate) async fn verify_version(
     version: CredentialVersion,
     suffices: Suffices,
 ) -> Result<VersionOutcome, ServiceError> {
-    let keyring =
-        Keyring::open(gateway, credential, &version).await.map_err(|e| ServiceError::Refused {
-            reason: e.to_string(),
-            hint: "Add the token again: `holdfast credential add`.".to_owned(),
-        })?;
-    let linted = lint(
-        keyring.token.expose(),
-        credential.platform,
-        credential.app.as_ref(),
-        gateway.clock.wall().to_seconds(),
-    );
-    drop(keyring);
+    let linted = lint_of(gateway, credential, &version).await?;
     let mut outcome =
         activate_if_proven(gateway, actor, credential, version, &linted, suffices).await?;
     outcome.lint = linted.describe();
     Ok(outcome)
+}
+
+async fn lint_of(
+    gateway: &Gateway,
+    credential: &Credential,
+    version: &CredentialVersion,
+) -> Result<Lint, ServiceError> {
+    let keyring =
+        Keyring::open(gateway, credential, version).await.map_err(|e| ServiceError::Refused {
+            reason: e.to_string(),
+            hint: "Add the token again: `holdfast credential add`.".to_owned(),
+        })?;
+    Ok(lint(
+        keyring.token.expose(),
+        credential.platform,
+        credential.app.as_ref(),
+        gateway.clock.wall().to_seconds(),
+    ))
 }
 
 pub(super) async fn activate_if_proven(
@@ -90,7 +97,33 @@ pub(super) async fn activate_if_proven(
     linted: &Lint,
     suffices: Suffices,
 ) -> Result<VersionOutcome, ServiceError> {
-    let (results, probes) = probe_everywhere(gateway, credential, &version).await;
+    let probed = probe_everywhere(gateway, credential, &version).await;
+    judge(gateway, actor, credential, version, linted, probed, suffices).await
+}
+
+/// Makes a version active by what somebody else asked about it, if that suffices.
+pub(crate) async fn activate_if_fit(
+    gateway: &Arc<Gateway>,
+    actor: Actor<'_>,
+    credential: &Credential,
+    version: CredentialVersion,
+    probed: Probed,
+    suffices: Suffices,
+) -> Result<VersionOutcome, ServiceError> {
+    let linted = lint_of(gateway, credential, &version).await?;
+    judge(gateway, actor, credential, version, &linted, probed, suffices).await
+}
+
+async fn judge(
+    gateway: &Arc<Gateway>,
+    actor: Actor<'_>,
+    credential: &Credential,
+    version: CredentialVersion,
+    linted: &Lint,
+    probed: Probed,
+    suffices: Suffices,
+) -> Result<VersionOutcome, ServiceError> {
+    let Probed { results, views: probes, is_partial } = probed;
     let readings: Vec<(ProbeKind, ProbeReading)> =
         results.into_iter().map(|result| (result.kind, result.reading)).collect();
     let described = describe(gateway, version, &readings).await?;
@@ -127,7 +160,7 @@ pub(super) async fn activate_if_proven(
             return Ok(outcome);
         }
     };
-    activate(gateway, actor, credential, &mut outcome, verification).await?;
+    activate(gateway, actor, credential, &mut outcome, verification, is_partial).await?;
     Ok(outcome)
 }
 
@@ -154,6 +187,7 @@ async fn activate(
     credential: &Credential,
     outcome: &mut VersionOutcome,
     verification: Verification,
+    is_partial: bool,
 ) -> Result<(), ServiceError> {
     let number = outcome.version.version;
     let at = gateway.clock.wall();
@@ -180,7 +214,7 @@ async fn activate(
     };
     let reason = format!("version {number} of credential {} is active", credential.id);
     let proved_on = proved_assets(gateway, &outcome.probes);
-    let is_known_where = verification == Verification::Proved;
+    let is_known_where = verification == Verification::Proved || is_partial;
     let only_on = is_known_where.then_some(proved_on.as_slice());
     outcome.holds_lifted =
         holds::lift_for_credential(gateway, &credential.id, only_on, by, &reason).await?;
@@ -200,9 +234,8 @@ async fn probe_everywhere(
     gateway: &Gateway,
     credential: &Credential,
     version: &CredentialVersion,
-) -> (Vec<ProbeResult>, Vec<ProbeView>) {
-    let mut results = Vec::new();
-    let mut views = Vec::new();
+) -> Probed {
+    let mut all = Probed::default();
     for destination in gateway.snapshot().destinations_using(&credential.id) {
         let api_version = destination.settings.api_version.as_deref();
         let probed =
@@ -211,13 +244,12 @@ async fn probe_everywhere(
             tracing::warn!(destination = %destination.id, %error, "failed to probe");
             Vec::new()
         });
-        views.extend(probed.iter().map(|result| probe_view(destination.id.as_str(), result)));
-        results.extend(probed);
+        all.add(&destination, probed);
     }
-    (results, views)
+    all
 }
 
-fn probe_view(destination: &str, result: &ProbeResult) -> ProbeView {
+pub(super) fn probe_view(destination: &str, result: &ProbeResult) -> ProbeView {
     let answer = match result.reading.answer {
         ProbeAnswer::Proved => "proved",
         ProbeAnswer::Refuted => "refuted",

@@ -3,14 +3,16 @@
 mod activate;
 mod add;
 mod extend;
+mod probed;
 mod revoke;
 mod rotate;
 
-pub(crate) use activate::verify_version;
 pub use activate::{Suffices, note, verify};
+pub(crate) use activate::{activate_if_fit, verify_version};
 pub(crate) use add::describe;
 pub use add::{AddRequest, Given, add, add_if};
 pub use extend::{Extended, extend};
+pub(crate) use probed::Probed;
 pub use revoke::{Revoked, revoke};
 pub use rotate::{Rotated, rotate};
 
