@@ -37,6 +37,12 @@ pub trait Registry: Send + Sync + 'static {
         at: UnixMillis,
     ) -> Result<(), StorageError>;
     async fn app_secret(&self, app: &AppId, version: VersionNo) -> Result<Vec<u8>, StorageError>;
+    /// When a version of the secret was added. `NotFound` as for the secret itself.
+    async fn app_secret_added_at(
+        &self,
+        app: &AppId,
+        version: VersionNo,
+    ) -> Result<UnixMillis, StorageError>;
 
     /// Stores a new credential. Its app, if it names one, must be known.
     async fn add_credential(&self, credential: &Credential) -> Result<(), StorageError>;

@@ -101,6 +101,15 @@ impl Registry for EmbeddedRegistry {
         self.owner.transact(move |tx| apps::secret(tx, &app, version)).await
     }
 
+    async fn app_secret_added_at(
+        &self,
+        app: &AppId,
+        version: VersionNo,
+    ) -> Result<UnixMillis, StorageError> {
+        let app = app.clone();
+        self.owner.transact(move |tx| apps::secret_added_at(tx, &app, version)).await
+    }
+
     async fn add_credential(&self, credential: &Credential) -> Result<(), StorageError> {
         let credential = credential.clone();
         self.owner.transact(move |tx| credentials::add(tx, &credential)).await
