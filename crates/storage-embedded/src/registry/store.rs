@@ -307,9 +307,12 @@ impl Registry for EmbeddedRegistry {
         &self,
         sha256: &[u8; 32],
         until: UnixMillis,
+        sealed: Option<&[u8]>,
     ) -> Result<(), StorageError> {
-        let sha256 = *sha256;
-        self.owner.transact(move |tx| inbound::postpone(tx, &sha256, until)).await
+        let (sha256, sealed) = (*sha256, sealed.map(<[u8]>::to_vec));
+        self.owner
+            .transact(move |tx| inbound::postpone(tx, &sha256, until, sealed.as_deref()))
+            .await
     }
 
     async fn close_inbound(&self, sha256: &[u8; 32], at: UnixMillis) -> Result<(), StorageError> {
