@@ -5,7 +5,8 @@
 //! once and without having asked anybody anything: a crash in between loses nothing, because the
 //! platform sends again what was not answered, and what was answered is on disk. `worker` draws the
 //! consequences afterwards (`apply` for tokens and accounts, `deletion` for people who want to be
-//! forgotten), and again after a crash: each of them may be drawn twice.
+//! forgotten), and again after a crash: each of them may be drawn twice. `readings` bounds the bodies
+//! that are being read before all that.
 //!
 //! The same bytes are the same push: what a platform sends again changes nothing. No hold stops what
 //! comes in.
