@@ -37,6 +37,12 @@ pub trait Registry: Send + Sync + 'static {
         at: UnixMillis,
     ) -> Result<(), StorageError>;
     async fn app_secret(&self, app: &AppId, version: VersionNo) -> Result<Vec<u8>, StorageError>;
+    /// When a version of the secret was added. `NotFound` as for the secret itself.
+    async fn app_secret_added_at(
+        &self,
+        app: &AppId,
+        version: VersionNo,
+    ) -> Result<UnixMillis, StorageError>;
 
     /// Stores a new credential. Its app, if it names one, must be known.
     async fn add_credential(&self, credential: &Credential) -> Result<(), StorageError>;
@@ -173,11 +179,13 @@ pub trait Registry: Send + Sync + 'static {
     async fn put_inbound(&self, inbound: &Inbound) -> Result<bool, StorageError>;
     /// What is to be dealt with now, the oldest first.
     async fn due_inbound(&self, now: UnixMillis, limit: u32) -> Result<Vec<Inbound>, StorageError>;
-    /// It is looked at again at this time.
+    /// It is looked at again at this time, and says `sealed` from then on if that is given: what was
+    /// learned of it and when it is due again are kept together.
     async fn postpone_inbound(
         &self,
         sha256: &[u8; 32],
         until: UnixMillis,
+        sealed: Option<&[u8]>,
     ) -> Result<(), StorageError>;
     /// It is dealt with. Its content is forgotten, its hash is remembered until it is purged.
     async fn close_inbound(&self, sha256: &[u8; 32], at: UnixMillis) -> Result<(), StorageError>;

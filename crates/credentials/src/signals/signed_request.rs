@@ -18,12 +18,18 @@ const MAX_CHARS: usize = 16 << 10;
 /// Longest id of a person. App-scoped ids have 17 digits.
 const MAX_ID_CHARS: usize = 64;
 
+/// What callbacks do not carry. Facebook's SDK for JavaScript keeps signed requests of the same form,
+/// made with the same secret, in the browser of whoever signs in; they come with a code or a token in
+/// them (general knowledge, not of the sheet). Whoever gets hold of one asks for nothing with it.
+const FOR_BROWSERS: [&str; 2] = ["code", "oauth_token"];
+
 /// What a callback says, once it is known to be the platform's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// The person, by the id that this app knows them by.
     pub user: String,
-    pub issued_at: Option<UnixSeconds>,
+    /// How old that may be is for the caller to say, who has a clock.
+    pub issued_at: UnixSeconds,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +44,10 @@ pub enum SignedRequestError {
     Algorithm,
     #[error("the signed payload names no user")]
     Payload,
+    #[error("the signed payload does not say when it was issued")]
+    Undated,
+    #[error("the signed payload carries a code or a token: it was made for a browser")]
+    ForBrowser,
 }
 
 /// Believes nothing before the signature holds.
@@ -57,8 +67,12 @@ pub fn read_signed_request(text: &str, app_secret: &Secret) -> Result<Notice, Si
     if !algorithm.eq_ignore_ascii_case("HMAC-SHA256") {
         return Err(SignedRequestError::Algorithm);
     }
+    if FOR_BROWSERS.iter().any(|field| payload.get(field).is_some()) {
+        return Err(SignedRequestError::ForBrowser);
+    }
     let user = user_id(&payload["user_id"]).ok_or(SignedRequestError::Payload)?;
-    Ok(Notice { user, issued_at: payload["issued_at"].as_i64().map(UnixSeconds) })
+    let issued_at = payload["issued_at"].as_i64().ok_or(SignedRequestError::Undated)?;
+    Ok(Notice { user, issued_at: UnixSeconds(issued_at) })
 }
 
 /// Strictly: no padding, and no spare bits that would let one signature be written in two ways.
@@ -112,10 +126,8 @@ mod tests {
     fn the_sheets_vector_is_read() {
         let encoded = BASE64_URL_SAFE_NO_PAD.encode(PAYLOAD);
         let notice = read_signed_request(&format!("{SIGNATURE}.{encoded}"), &secret()).unwrap();
-        let expected = Notice {
-            user: "10000000000000001".to_owned(),
-            issued_at: Some(UnixSeconds(1_700_000_000)),
-        };
+        let expected =
+            Notice { user: "10000000000000001".to_owned(), issued_at: UnixSeconds(1_700_000_000) };
         assert_eq!(notice, expected);
         assert_eq!(signed(PAYLOAD), format!("{SIGNATURE}.{encoded}"));
     }
@@ -175,8 +187,21 @@ mod tests {
         check(&signed("not json"), SignedRequestError::Payload);
         let long = format!(r#"{{"algorithm":"HMAC-SHA256","user_id":"{}"}}"#, "1".repeat(65));
         check(&signed(&long), SignedRequestError::Payload);
-        let number = signed(r#"{"algorithm":"HMAC-SHA256","user_id":42}"#);
+        let number = signed(r#"{"algorithm":"HMAC-SHA256","user_id":42,"issued_at":1}"#);
         assert_eq!(read_signed_request(&number, &secret()).unwrap().user, "42");
+    }
+
+    #[test]
+    fn a_payload_without_a_time_or_with_what_is_a_browsers_is_refused() {
+        let of =
+            |rest: &str| signed(&format!(r#"{{"algorithm":"HMAC-SHA256","user_id":"1"{rest}}}"#));
+        for rest in ["", r#","issued_at":null"#, r#","issued_at":"1700000000""#] {
+            check(&of(rest), SignedRequestError::Undated);
+        }
+        for field in FOR_BROWSERS {
+            let rest = format!(r#","issued_at":1700000000,"{field}":"x""#);
+            check(&of(&rest), SignedRequestError::ForBrowser);
+        }
     }
 
     proptest! {

@@ -18,6 +18,7 @@ mod health;
 mod inbound;
 mod operate;
 mod pages;
+mod peer;
 mod query;
 mod rates;
 mod session;

@@ -10,14 +10,15 @@ use std::time::Duration;
 use holdfast_credentials::signals::{About, Consequence, Signal};
 use holdfast_model::fault::Fault;
 use holdfast_model::hold::{Confirmation, Hold, LiftedBy};
-use holdfast_model::id::CredentialId;
+use holdfast_model::id::{AppId, CredentialId};
 use holdfast_model::platform::PlatformId;
 use holdfast_model::scope::{Scope, SelectorKind};
 use holdfast_model::time::UnixSeconds;
 use holdfast_platforms::{ProbeAnswer, catalog};
 use holdfast_storage::Inbound;
 
-use super::concerned::{self, concerned};
+use super::concerned::{concerned, sends_for};
+use super::content::Content;
 use super::receive::{about, record};
 use super::worker::{Next, wait_ms};
 use crate::lanes::confirm;
@@ -40,35 +41,50 @@ pub async fn apply(
     gateway: &Arc<Gateway>,
     inbound: &Inbound,
     signal: &Signal,
+    asked_before: &[CredentialId],
 ) -> Result<Next, ServiceError> {
+    let app = &inbound.app;
     let (next, came_of_it) = match signal.consequence() {
-        Consequence::Hold { fault } => hold(gateway, inbound, signal, fault).await?,
+        Consequence::Hold { fault } => hold(gateway, inbound, signal, asked_before, fault).await?,
         Consequence::Verify => verify(gateway, inbound, signal).await?,
         Consequence::Policy { fault, message_class, until } => {
-            policy(gateway, signal, fault, message_class, until).await?
+            let Some(scope) = scope_of_account(gateway, app, signal, message_class) else {
+                return Ok(only_noted(gateway, app, signal));
+            };
+            policy(gateway, signal, scope, fault, until).await?
         }
         Consequence::PolicyOver { fault } => {
-            let by = LiftedBy::PlatformRule;
-            let lifted = lift(gateway, signal, fault, None, by).await?;
+            let Some(scope) = scope_of_account(gateway, app, signal, None) else {
+                return Ok(only_noted(gateway, app, signal));
+            };
+            let lifted = lift(gateway, &scope, fault).await?;
             (Next::Done, format!("{lifted} holds lifted"))
         }
         Consequence::Note => (Next::Done, "noted".to_owned()),
     };
-    let whom = about(gateway, &inbound.app, signal);
+    let whom = about(gateway, app, signal);
     let what = format!("{whom}: {}: {came_of_it}", signal.words());
-    record(gateway, "signal.apply", &inbound.app, what).await?;
+    record(gateway, "signal.apply", app, what).await?;
     Ok(next)
+}
+
+/// Nothing here is the signing app's to stop, and what it says of others is not worth a record.
+fn only_noted(gateway: &Gateway, app: &AppId, signal: &Signal) -> Next {
+    let (whom, what) = (about(gateway, app, signal), signal.words());
+    tracing::info!(%app, whom, what, "no destination on this account has a credential of the app");
+    Next::Done
 }
 
 async fn hold(
     gateway: &Arc<Gateway>,
     inbound: &Inbound,
     signal: &Signal,
+    asked_before: &[CredentialId],
     name: &'static str,
 ) -> Result<(Next, String), ServiceError> {
     let found = concerned(&gateway.snapshot(), &inbound.app, &signal.about);
     let fault = fault_of(name, signal)?;
-    let (mut next, mut came_of_it) = (Next::Done, Vec::new());
+    let (mut asked_now, mut came_of_it) = (Vec::new(), Vec::new());
     for id in &found.certainly {
         if is_newer(gateway, id, signal.at) {
             watcher::look(gateway, id).await?;
@@ -76,9 +92,8 @@ async fn hold(
             continue;
         }
         match probed(gateway, id, &fault).await {
-            ProbeAnswer::Proved if inbound.attempts == 0 => {
-                let at = gateway.clock.wall().plus_millis(CONTRADICTION_PAUSE_MS);
-                next = Next::Again(at);
+            ProbeAnswer::Proved if !asked_before.contains(id) => {
+                asked_now.push(id.clone());
                 came_of_it.push(format!("{id} still answers and is asked again"));
             }
             answer => {
@@ -92,7 +107,23 @@ async fn hold(
         watcher::look(gateway, id).await?;
         came_of_it.push(format!("{id} may be concerned and was verified"));
     }
-    Ok((next, in_words(came_of_it)))
+    Ok((ask_again(gateway, signal, asked_before, asked_now), in_words(came_of_it)))
+}
+
+/// Which tokens contradicted is kept with the signal: how often it was looked at says nothing, because
+/// it may have been put off before anybody was asked.
+fn ask_again(
+    gateway: &Gateway,
+    signal: &Signal,
+    asked_before: &[CredentialId],
+    asked_now: Vec<CredentialId>,
+) -> Next {
+    if asked_now.is_empty() {
+        return Next::Done;
+    }
+    let by = asked_before.iter().cloned().chain(asked_now).collect();
+    let at = gateway.clock.wall().plus_millis(CONTRADICTION_PAUSE_MS);
+    Next::AgainAs(at, Content::Contradicted { signal: signal.clone(), by })
 }
 
 fn confirmation(answer: ProbeAnswer) -> Confirmation {
@@ -143,17 +174,14 @@ async fn verify(
 async fn policy(
     gateway: &Gateway,
     signal: &Signal,
+    scope: Scope,
     name: &'static str,
-    message_class: Option<&'static str>,
     until: Option<UnixSeconds>,
 ) -> Result<(Next, String), ServiceError> {
-    let Some(scope) = scope_of_account(gateway, signal, message_class) else {
-        return Ok((Next::Done, "no destination is on this account".to_owned()));
-    };
     let now = gateway.clock.wall().to_seconds();
     match until {
         Some(until) if until <= now => {
-            let lifted = lift(gateway, signal, name, message_class, LiftedBy::PlatformRule).await?;
+            let lifted = lift(gateway, &scope, name).await?;
             return Ok((Next::Done, format!("it has ended by {until}; {lifted} holds lifted")));
         }
         _ => {}
@@ -165,35 +193,29 @@ async fn policy(
     Ok((next, until.map_or(held.clone(), |until| format!("{held} until {until}"))))
 }
 
-async fn lift(
-    gateway: &Gateway,
-    signal: &Signal,
-    name: &str,
-    message_class: Option<&str>,
-    by: LiftedBy,
-) -> Result<u32, ServiceError> {
-    let Some(scope) = scope_of_account(gateway, signal, message_class) else { return Ok(0) };
-    let is_meant = |hold: &Hold| hold.fault.name == name && hold.scope == scope;
-    holds::lift_where(gateway, is_meant, by, "the platform says that it is over").await
+async fn lift(gateway: &Gateway, scope: &Scope, name: &str) -> Result<u32, ServiceError> {
+    let is_meant = |hold: &Hold| hold.fault.name == name && hold.scope == *scope;
+    let why = "the platform says that it is over";
+    holds::lift_where(gateway, is_meant, LiftedBy::PlatformRule, why).await
 }
 
-/// None if nothing is sent for this account.
+/// None if nothing is sent for this account with a credential of the app that says so.
 fn scope_of_account(
     gateway: &Gateway,
+    app: &AppId,
     signal: &Signal,
     message_class: Option<&str>,
 ) -> Option<Scope> {
     let About::WhatsappAccount { waba, .. } = &signal.about else { return None };
-    let snapshot = gateway.snapshot();
-    let is_here = snapshot.destinations.values().any(|destination| {
-        destination.platform == PlatformId::Whatsapp && concerned::names_account(destination, waba)
-    });
+    if !sends_for(&gateway.snapshot(), app, waba) {
+        return None;
+    }
     let account = [
         (SelectorKind::Platform, PlatformId::Whatsapp.as_str().to_owned()),
         (SelectorKind::Account, waba.clone()),
     ];
     let class = message_class.map(|class| (SelectorKind::MessageClass, class.to_owned()));
-    is_here.then(|| Scope::new(account.into_iter().chain(class)))
+    Some(Scope::new(account.into_iter().chain(class)))
 }
 
 fn fault_of(name: &'static str, signal: &Signal) -> Result<Fault, ServiceError> {

@@ -126,7 +126,23 @@ fn add_children(snapshot: &Snapshot, found: &mut Concerned) {
     }
 }
 
-pub fn names_account(destination: &Destination, account: &str) -> bool {
+/// Whether something is sent for this WhatsApp account with a credential of that app: another app's
+/// secret, though it is ours too, says nothing about it.
+pub fn sends_for(snapshot: &Snapshot, app: &AppId, waba: &str) -> bool {
+    let is_apps = |id: &CredentialId| {
+        snapshot.credentials.get(id).is_some_and(|credential| {
+            credential.app.as_ref() == Some(app)
+                || snapshot.active.get(id).is_some_and(|active| is_of(credential, active, app))
+        })
+    };
+    snapshot.destinations.values().any(|destination| {
+        destination.platform == PlatformId::Whatsapp
+            && names_account(destination, waba)
+            && std::iter::once(&destination.credential).chain(&destination.standby).any(is_apps)
+    })
+}
+
+fn names_account(destination: &Destination, account: &str) -> bool {
     let own = destination.settings.account.as_deref();
     own.is_some_and(|own| own.trim_start_matches("act_") == account)
 }

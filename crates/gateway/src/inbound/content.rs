@@ -1,8 +1,9 @@
 //! What is kept of a push until it is dealt with.
 
 use holdfast_credentials::signals::Signal;
-use holdfast_model::id::{AppId, TENANT};
+use holdfast_model::id::{AppId, CredentialId, TENANT};
 use holdfast_model::secret::Secret;
+use holdfast_model::time::UnixSeconds;
 use holdfast_storage::{Inbound, StorageError};
 use holdfast_vault::Aad;
 use serde::{Deserialize, Serialize};
@@ -14,10 +15,18 @@ use crate::state::Gateway;
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     Signal(Signal),
+    /// A signal, and the tokens that still answered when they were asked for the first time.
+    Contradicted {
+        signal: Signal,
+        by: Vec<CredentialId>,
+    },
     /// A person, by the id that the app knows them by, wants to be forgotten.
     Deletion {
         user: String,
         code: String,
+        /// As the platform dated it; none was kept of wishes before.
+        #[serde(default)]
+        wished_at: Option<UnixSeconds>,
     },
 }
 

@@ -10,7 +10,7 @@ use holdfast_model::credential::{CredentialVersion, VersionState};
 use holdfast_model::hold::Confirmation;
 use holdfast_model::id::{AppId, CredentialId};
 use holdfast_model::secret::Secret;
-use holdfast_model::time::{DAY_S, UnixMillis};
+use holdfast_model::time::{DAY_S, UnixMillis, UnixSeconds};
 use holdfast_platforms::catalog;
 use holdfast_platforms::subject::IdentifierKind;
 use holdfast_storage::{Ticket, TicketPurpose};
@@ -41,9 +41,28 @@ pub struct DeletionStatus {
     /// Access tokens that were shredded.
     #[serde(default)]
     pub tokens: u64,
+    /// Access tokens kept beside theirs that were left, because nobody told whose they are.
+    #[serde(default)]
+    pub unknown: u64,
     /// Events that waited or were kept as dead letters, and are erased.
     #[serde(default)]
     pub events: u64,
+}
+
+/// Who wants to be forgotten, of which app, and since when.
+pub(super) struct Wish<'a> {
+    pub app: &'a AppId,
+    pub user: &'a str,
+    /// What was granted after this is not meant.
+    pub wished_at: UnixSeconds,
+}
+
+/// What is kept of them, among the credentials' versions.
+#[derive(Default)]
+struct Versions {
+    theirs: Vec<CredentialVersion>,
+    /// How many more beside those are nobody's that is known.
+    unknown: usize,
 }
 
 /// The same for the same request, and not to be guessed.
@@ -78,15 +97,16 @@ pub async fn status(gateway: &Gateway, code: &str) -> Result<Option<DeletionStat
 /// Does what was asked for.
 pub(super) async fn carry_out(
     gateway: &Gateway,
-    app: &AppId,
-    user: &str,
+    wish: &Wish<'_>,
     code: &str,
 ) -> Result<Next, ServiceError> {
+    let Wish { app, user, .. } = *wish;
     let mut known = status(gateway, code).await?.unwrap_or_default();
-    let theirs = versions_of(gateway, app, user).await?;
+    let Versions { theirs, unknown } = versions_of(gateway, wish).await?;
     // Written before anything is shredded, because afterwards nobody could count it.
     let left = theirs.iter().filter(|version| version.state != VersionState::Retired).count();
     known.tokens = known.tokens.max(left as u64);
+    known.unknown = known.unknown.max(unknown as u64);
     write(gateway, code, &known).await?;
     for version in &theirs {
         forget_version(gateway, version).await?;
@@ -108,31 +128,37 @@ pub(super) async fn carry_out(
         return Ok(Next::Again(gateway.clock.wall().plus_millis(UNDER_WAY_MS)));
     }
     let who = fingerprint_of_person(gateway, app, user);
-    let what = format!("{who}: {} tokens shredded, {} events erased", known.tokens, known.events);
+    let DeletionStatus { tokens, unknown, events, .. } = known;
+    let what = format!(
+        "{who}: {tokens} tokens shredded, {unknown} of unknown owner left, {events} events erased"
+    );
     record(gateway, "signal.forget", app, what).await?;
     Ok(Next::Done)
 }
 
-/// Every version that is known to be of that person, and those beside it of which nobody told whose
-/// they are. Shredded ones too, as long as they name the person.
-async fn versions_of(
-    gateway: &Gateway,
-    app: &AppId,
-    user: &str,
-) -> Result<Vec<CredentialVersion>, ServiceError> {
-    let mut found = Vec::new();
+/// Every version that is known to be of that person and is not newer than the wish. Shredded ones too,
+/// as long as they name the person. Those beside them of which nobody told whose they are may be a
+/// system user's, on which others depend: one person's wish does not shred them.
+async fn versions_of(gateway: &Gateway, wish: &Wish<'_>) -> Result<Versions, ServiceError> {
+    let mut found = Versions::default();
     for credential in gateway.registry.credentials().await? {
-        let versions = gateway.registry.credential_versions(&credential.id).await?;
-        let is_theirs = |version: &CredentialVersion| version.subject.as_deref() == Some(user);
-        if !versions.iter().any(|v| is_theirs(v) && is_of(&credential, v, app)) {
+        let mut versions = gateway.registry.credential_versions(&credential.id).await?;
+        // The wish is dated in whole seconds; what was added in the same one came before it.
+        versions.retain(|version| {
+            version.added_at.to_seconds() <= wish.wished_at && is_of(&credential, version, wish.app)
+        });
+        let is_theirs = |version: &CredentialVersion| version.subject.as_deref() == Some(wish.user);
+        if !versions.iter().any(is_theirs) {
             continue;
         }
-        let is_nobodys = |version: &CredentialVersion| {
-            version.subject.is_none() && version.state != VersionState::Retired
-        };
-        found.extend(versions.into_iter().filter(|v| is_theirs(v) || is_nobodys(v)));
+        found.unknown += versions.iter().filter(|version| is_nobodys(version)).count();
+        found.theirs.extend(versions.into_iter().filter(is_theirs));
     }
     Ok(found)
+}
+
+fn is_nobodys(version: &CredentialVersion) -> bool {
+    version.subject.is_none() && version.state != VersionState::Retired
 }
 
 /// The token is shredded before its row forgets whose it was, because by that it is found again if

@@ -5,7 +5,8 @@
 //! once and without having asked anybody anything: a crash in between loses nothing, because the
 //! platform sends again what was not answered, and what was answered is on disk. `worker` draws the
 //! consequences afterwards (`apply` for tokens and accounts, `deletion` for people who want to be
-//! forgotten), and again after a crash: each of them may be drawn twice.
+//! forgotten), and again after a crash: each of them may be drawn twice. `readings` bounds the bodies
+//! that are being read before all that.
 //!
 //! The same bytes are the same push: what a platform sends again changes nothing. No hold stops what
 //! comes in.
@@ -16,6 +17,7 @@ mod apply;
 mod concerned;
 mod content;
 pub mod deletion;
+mod readings;
 mod receive;
 mod secrets;
 mod worker;
@@ -28,12 +30,15 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::config::WebhookSettings;
 
-pub use receive::{Callback, Refusal, receive_callback, receive_push};
+use readings::Readings;
+
+pub use receive::{
+    Callback, Refusal, read_signature, receive_callback, receive_push, require_secret,
+};
 pub use worker::{purge, run};
 
-/// Most requests from platforms that are read and checked at once, because anybody may send some:
-/// the memory that they may take is this times the longest body. Who comes then is told to come
-/// again, which platforms do.
+/// Most requests from platforms, read to their end, that are checked and kept at once: each costs a
+/// look at the whole body with every secret. Who comes then is told to come again, which platforms do.
 const AT_ONCE: usize = 32;
 
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +49,8 @@ pub struct WebhooksError(String);
 pub struct Inbound {
     /// What Meta must repeat when it is told of our address.
     pub verify_token: Option<Secret>,
+    pub readings: Readings,
+    /// Taken once a body is there, so that nobody keeps one by sending slowly.
     pub slots: Semaphore,
     /// Something was received, or may be due again.
     pub due: Notify,
@@ -57,6 +64,7 @@ impl Inbound {
         let verify_token = settings.verify_token_file.as_deref().map(secret_in).transpose()?;
         Ok(Self {
             verify_token,
+            readings: Readings::default(),
             slots: Semaphore::new(AT_ONCE),
             due: Notify::new(),
             has_said_no_secret: AtomicBool::new(false),

@@ -10,13 +10,23 @@ use holdfast_credentials::signals::{
 };
 use holdfast_model::id::AppId;
 use holdfast_model::secret::Secret;
+use holdfast_model::time::UnixSeconds;
 use holdfast_storage::{Inbound, StorageError};
 use sha2::{Digest as _, Sha256};
 
 use super::content::{Content, fingerprint_of_person};
-use super::{deletion, secrets};
+use super::deletion;
+use super::secrets::{self, Before};
+use super::worker::REMEMBERED_MS;
 use crate::services::{Actor, ServiceError};
 use crate::state::Gateway;
+
+/// How far ahead of this machine's clock a platform's may be.
+const MAX_AHEAD_S: i64 = 300;
+
+/// How old a signed request may be. One that comes a second time must be refused by its age as soon
+/// as it is not known by its hash any more, even if it was dated ahead when it came first.
+const MAX_AGE_S: i64 = REMEMBERED_MS / 1_000 - MAX_AHEAD_S;
 
 /// Why a request was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -50,16 +60,20 @@ pub enum Callback {
     DataDeletion,
 }
 
+/// What can be told of a webhook before its body is read: whether there is a secret to check it
+/// with, and whether it is signed at all.
+pub fn read_signature(gateway: &Gateway, header: Option<&str>) -> Result<HubSignature, Refusal> {
+    require_secret(gateway)?;
+    HubSignature::read(header).map_err(|error| Refusal::Malformed(error.to_string()))
+}
+
 /// Takes a webhook. When this returns, all that has a consequence is on disk.
 pub async fn receive_push(
     gateway: &Gateway,
-    signature: Option<&str>,
+    signature: HubSignature,
     body: Bytes,
 ) -> Result<(), Refusal> {
-    require_secret(gateway)?;
-    let signature =
-        HubSignature::read(signature).map_err(|error| Refusal::Malformed(error.to_string()))?;
-    let candidates = secrets::candidates(gateway).await;
+    let candidates = secrets::candidates(gateway, Before::Counts).await;
     let checked = body.clone();
     let signed_by =
         move |(app, secret): (AppId, Secret)| signature.covers(&checked, &secret).then_some(app);
@@ -69,7 +83,9 @@ pub async fn receive_push(
     note(&app, &push);
     for (number, signal) in push.signals.into_iter().enumerate() {
         if signal.consequence() == Consequence::Note {
-            audit(gateway, &app, &signal).await?;
+            // No row is kept by which a repetition would be known, so the audit trail has none either.
+            let (whom, what) = (about(gateway, &app, &signal), signal.words());
+            tracing::info!(%app, whom, what, "a platform's signal that nothing follows from");
             continue;
         }
         keep(gateway, &app, hash(&body, number), Content::Signal(signal)).await?;
@@ -84,15 +100,18 @@ pub async fn receive_callback(
     callback: Callback,
     signed_request: &str,
 ) -> Result<Option<String>, Refusal> {
-    require_secret(gateway)?;
-    let (app, notice) = verified(signed_request, secrets::candidates(gateway).await)?;
+    let candidates = secrets::candidates(gateway, Before::IsOver).await;
+    let (app, notice) = verified(signed_request, candidates)?;
+    require_timely(&notice, gateway.clock.wall().to_seconds())?;
     let sha256 = hash(signed_request.as_bytes(), callback as usize);
     let (content, code) = match callback {
         Callback::Deauthorize => (Content::Signal(deauthorized(notice)), None),
         Callback::DataDeletion => {
             let code = deletion::code_of(gateway, signed_request);
             deletion::begin(gateway, &code).await?;
-            (Content::Deletion { user: notice.user, code: code.clone() }, Some(code))
+            let Notice { user, issued_at } = notice;
+            let wished_at = Some(issued_at);
+            (Content::Deletion { user, code: code.clone(), wished_at }, Some(code))
         }
     };
     keep(gateway, &app, sha256, content).await?;
@@ -115,15 +134,28 @@ fn verified(
     Err(Refusal::Signature)
 }
 
+fn require_timely(notice: &Notice, now: UnixSeconds) -> Result<(), Refusal> {
+    match now - notice.issued_at {
+        age if age > MAX_AGE_S => {
+            Err(Refusal::Malformed("the signed request is too old".to_owned()))
+        }
+        age if age < -MAX_AHEAD_S => {
+            Err(Refusal::Malformed("the signed request is dated in the future".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn deauthorized(notice: Notice) -> Signal {
     Signal {
         about: About::User(notice.user),
         happening: Happening::Deauthorized,
-        at: notice.issued_at,
+        at: Some(notice.issued_at),
     }
 }
 
-fn require_secret(gateway: &Gateway) -> Result<(), Refusal> {
+/// Cheap, and asked before anything is read.
+pub fn require_secret(gateway: &Gateway) -> Result<(), Refusal> {
     if secrets::is_any_known(&gateway.snapshot()) {
         return Ok(());
     }
@@ -152,7 +184,9 @@ async fn keep(
     }
     gateway.metrics.signal_received();
     match &content {
-        Content::Signal(signal) => audit(gateway, app, signal).await,
+        Content::Signal(signal) | Content::Contradicted { signal, .. } => {
+            audit(gateway, app, signal).await
+        }
         Content::Deletion { user, .. } => {
             let who = fingerprint_of_person(gateway, app, user);
             let what = format!("{who} asks to be forgotten");
@@ -211,4 +245,27 @@ async fn off_the_runtime<T: Send + 'static>(
     work: impl FnOnce() -> Option<T> + Send + 'static,
 ) -> Option<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signed_request_is_taken_as_long_as_its_hash_would_be_remembered() {
+        const ISSUED: i64 = 1_700_000_000;
+        let is_taken = |now: i64| {
+            let notice = Notice { user: "1".to_owned(), issued_at: UnixSeconds(ISSUED) };
+            require_timely(&notice, UnixSeconds(now)).is_ok()
+        };
+        assert!(is_taken(ISSUED) && is_taken(ISSUED + MAX_AGE_S) && is_taken(ISSUED - MAX_AHEAD_S));
+        assert!(!is_taken(ISSUED + MAX_AGE_S + 1) && !is_taken(ISSUED - MAX_AHEAD_S - 1));
+        // Met first as early as can be, it is forgotten no sooner than it is too old.
+        let forgotten = ISSUED - MAX_AHEAD_S + REMEMBERED_MS / 1_000;
+        assert!(!is_taken(forgotten + 1));
+        for issued_at in [i64::MIN, i64::MAX] {
+            let notice = Notice { user: "1".to_owned(), issued_at: UnixSeconds(issued_at) };
+            assert!(require_timely(&notice, UnixSeconds(ISSUED)).is_err());
+        }
+    }
 }

@@ -8,6 +8,7 @@ use holdfast_storage::{Inbound, StorageError};
 use tokio_util::sync::CancellationToken;
 
 use super::content::Content;
+use super::deletion::Wish;
 use super::{apply, deletion};
 use crate::services::ServiceError;
 use crate::state::Gateway;
@@ -24,13 +25,15 @@ const FIRST_WAIT_MS: i64 = 5_000;
 const LONGEST_WAIT_MS: i64 = 3_600_000;
 
 /// Meta sends again for seven days what it thinks was lost (`spec/whatsapp.md §2`).
-const REMEMBERED_MS: i64 = 8 * DAY_S * 1_000;
+pub(super) const REMEMBERED_MS: i64 = 8 * DAY_S * 1_000;
 
 /// What came of looking at one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     Done,
     Again(UnixMillis),
+    /// Again, and then it says this: what was learned is kept with it.
+    AgainAs(UnixMillis, Content),
 }
 
 /// Works until it is stopped. What is not finished by then is begun again at the next start.
@@ -63,14 +66,26 @@ async fn work_off(gateway: &Arc<Gateway>) -> Result<(), StorageError> {
                     Next::Again(gateway.clock.wall().plus_millis(wait_ms(inbound.attempts)))
                 }
             };
-            match next {
-                Next::Done => registry.close_inbound(&inbound.sha256, gateway.clock.wall()).await?,
-                Next::Again(at) => registry.postpone_inbound(&inbound.sha256, at).await?,
-            }
+            finish(gateway, inbound, next).await?;
         }
         if due.is_empty() {
             return Ok(());
         }
+    }
+}
+
+async fn finish(gateway: &Gateway, inbound: &Inbound, next: Next) -> Result<(), StorageError> {
+    let (registry, sha256) = (&gateway.registry, &inbound.sha256);
+    match next {
+        Next::Done => registry.close_inbound(sha256, gateway.clock.wall()).await,
+        Next::Again(at) => registry.postpone_inbound(sha256, at, None).await,
+        Next::AgainAs(at, content) => match content.seal(gateway, &inbound.app, sha256) {
+            Ok(sealed) => registry.postpone_inbound(sha256, at, Some(&sealed)).await,
+            Err(error) => {
+                tracing::error!(app = %inbound.app, %error, "failed to seal what a push came to");
+                registry.postpone_inbound(sha256, at, None).await
+            }
+        },
     }
 }
 
@@ -82,9 +97,12 @@ pub async fn purge(gateway: &Gateway) -> Result<(), StorageError> {
 
 async fn deal_with(gateway: &Arc<Gateway>, inbound: &Inbound) -> Result<Next, ServiceError> {
     match Content::open(gateway, inbound)? {
-        Content::Signal(signal) => apply::apply(gateway, inbound, &signal).await,
-        Content::Deletion { user, code } => {
-            deletion::carry_out(gateway, &inbound.app, &user, &code).await
+        Content::Signal(signal) => apply::apply(gateway, inbound, &signal, &[]).await,
+        Content::Contradicted { signal, by } => apply::apply(gateway, inbound, &signal, &by).await,
+        Content::Deletion { user, code, wished_at } => {
+            let wished_at = wished_at.unwrap_or_else(|| inbound.received_at.to_seconds());
+            let wish = Wish { app: &inbound.app, user: &user, wished_at };
+            deletion::carry_out(gateway, &wish, &code).await
         }
     }
 }

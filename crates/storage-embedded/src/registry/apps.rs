@@ -74,6 +74,21 @@ pub(super) fn secret(
     .ok_or_else(|| not_found("app secret", format!("{id}/{version}")))
 }
 
+pub(super) fn secret_added_at(
+    tx: &Connection,
+    id: &AppId,
+    version: VersionNo,
+) -> Result<UnixMillis, StorageError> {
+    tx.query_row(
+        "SELECT added_at FROM app_secret WHERE tenant_id = ?1 AND app_id = ?2 AND version = ?3",
+        params![TENANT, id.as_str(), version.0],
+        |row| row.get(0).map(UnixMillis),
+    )
+    .optional()
+    .map_err(sql_failed("read when an app secret was added"))?
+    .ok_or_else(|| not_found("app secret", format!("{id}/{version}")))
+}
+
 fn write(tx: &Transaction<'_>, app: &App) -> Result<(), StorageError> {
     execute(
         tx,

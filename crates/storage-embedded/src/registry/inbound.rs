@@ -76,13 +76,14 @@ pub(super) fn postpone(
     tx: &Transaction<'_>,
     sha256: &[u8; 32],
     until: UnixMillis,
+    sealed: Option<&[u8]>,
 ) -> Result<(), StorageError> {
     execute(
         tx,
         "postpone a push",
-        "UPDATE inbound SET next_at = ?3, attempts = attempts + 1
+        "UPDATE inbound SET next_at = ?3, attempts = attempts + 1, sealed = coalesce(?4, sealed)
          WHERE tenant_id = ?1 AND sha256 = ?2 AND closed_at IS NULL",
-        params![TENANT, sha256, until.0],
+        params![TENANT, sha256, until.0, sealed],
     )?;
     Ok(())
 }

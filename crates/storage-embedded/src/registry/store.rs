@@ -101,6 +101,15 @@ impl Registry for EmbeddedRegistry {
         self.owner.transact(move |tx| apps::secret(tx, &app, version)).await
     }
 
+    async fn app_secret_added_at(
+        &self,
+        app: &AppId,
+        version: VersionNo,
+    ) -> Result<UnixMillis, StorageError> {
+        let app = app.clone();
+        self.owner.transact(move |tx| apps::secret_added_at(tx, &app, version)).await
+    }
+
     async fn add_credential(&self, credential: &Credential) -> Result<(), StorageError> {
         let credential = credential.clone();
         self.owner.transact(move |tx| credentials::add(tx, &credential)).await
@@ -307,9 +316,12 @@ impl Registry for EmbeddedRegistry {
         &self,
         sha256: &[u8; 32],
         until: UnixMillis,
+        sealed: Option<&[u8]>,
     ) -> Result<(), StorageError> {
-        let sha256 = *sha256;
-        self.owner.transact(move |tx| inbound::postpone(tx, &sha256, until)).await
+        let (sha256, sealed) = (*sha256, sealed.map(<[u8]>::to_vec));
+        self.owner
+            .transact(move |tx| inbound::postpone(tx, &sha256, until, sealed.as_deref()))
+            .await
     }
 
     async fn close_inbound(&self, sha256: &[u8; 32], at: UnixMillis) -> Result<(), StorageError> {

@@ -40,6 +40,7 @@ macro_rules! registry_conformance {
             apps::an_app_is_stored_and_replaced
             apps::secrets_are_numbered_and_only_they_move_the_newest
             apps::secrets_need_their_app_and_the_next_number
+            apps::each_secret_knows_when_it_was_added
             apps::an_app_keeps_its_platform
             credentials::a_credential_is_stored_once_and_needs_its_app
             credentials::versions_are_numbered_without_gaps

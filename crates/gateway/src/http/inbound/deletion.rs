@@ -8,18 +8,19 @@ use axum::body::Body;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::{busy, refused, signed_request};
+use super::{Taken, refused, signed_request};
 use crate::http::error::ApiError;
+use crate::http::peer::Peer;
 use crate::inbound::{Callback, receive_callback};
 use crate::state::Gateway;
 
 pub async fn post(
     State(gateway): State<Arc<Gateway>>,
+    peer: Peer,
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
-    let _slot = gateway.inbound.slots.try_acquire().map_err(|_| busy())?;
-    let signed = signed_request(body).await?;
-    let received = receive_callback(&gateway, Callback::DataDeletion, &signed).await;
+    let Taken { content, slot: _slot } = signed_request(&gateway, peer, body).await?;
+    let received = receive_callback(&gateway, Callback::DataDeletion, &content).await;
     let code = received.map_err(|refusal| refused(&gateway, refusal))?.unwrap_or_default();
     let url = format!("{}/data-deletion/meta/{code}", gateway.settings.public_url());
     Ok(Json(json!({"url": url, "confirmation_code": code})))

@@ -49,15 +49,28 @@ fn body(status: &DeletionStatus) -> String {
         );
     };
     format!(
-        "<p>What was kept about you here is gone. What was passed on to the platform before is with \
+        "<p>What was known here to be yours is gone. What was passed on to the platform before is with \
          the platform; ask there to have it deleted too.</p>\n\
          <dl>\n\
          <dt>Received</dt><dd><time datetime=\"{received}\">{received}</time></dd>\n\
          <dt>Finished</dt><dd><time datetime=\"{finished}\">{finished}</time></dd>\n\
          <dt>Access tokens deleted</dt><dd>{}</dd>\n\
          <dt>Events deleted</dt><dd>{}</dd>\n\
-         </dl>",
-        status.tokens, status.events
+         </dl>{}",
+        status.tokens,
+        status.events,
+        left(status.unknown)
+    )
+}
+
+/// What is not known to be theirs was not deleted, and they are told so.
+fn left(unknown: u64) -> String {
+    if unknown == 0 {
+        return String::new();
+    }
+    format!(
+        "\n<p>Access tokens kept beside yours that were left, because nobody told whose they are: \
+         {unknown}. Whoever you dealt with here can tell you more.</p>"
     )
 }
 

@@ -12,9 +12,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
+use tokio::sync::SemaphorePermit;
 
 use super::error::ApiError;
-use crate::inbound::Refusal;
+use super::peer::Peer;
+use crate::inbound::{Refusal, require_secret};
 use crate::ingest::{form, source::Source};
 use crate::services::ServiceError;
 use crate::state::Gateway;
@@ -31,17 +33,38 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// When to come again while too much is waiting.
 const RETRY_S: u32 = 30;
 
-/// The bytes as they came: nothing is decompressed, because it is these bytes that are signed.
-async fn raw(body: Body, max_bytes: u64) -> Result<Bytes, ApiError> {
-    Ok(Source::new(&HeaderMap::new(), body)?.whole(max_bytes, PATIENCE).await?)
+/// What came, and the slot in which it is dealt with: to be held until it is.
+struct Taken<'a, T> {
+    content: T,
+    slot: SemaphorePermit<'a>,
 }
 
-/// The form's one field that counts.
-async fn signed_request(body: Body) -> Result<String, ApiError> {
-    let body = raw(body, MAX_CALLBACK_BYTES).await?;
-    let field = form::pairs(&body).flatten().find(|pair| pair.name == "signed_request");
+/// The bytes as they came: nothing is decompressed, because it is these bytes that are signed. The
+/// slot is taken when they are all there.
+async fn raw(
+    gateway: &Gateway,
+    Peer(peer): Peer,
+    body: Body,
+    max_bytes: u64,
+) -> Result<Taken<'_, Bytes>, ApiError> {
+    let _reading = gateway.inbound.readings.begin(peer).ok_or_else(busy)?;
+    let content = Source::new(&HeaderMap::new(), body)?.whole(max_bytes, PATIENCE).await?;
+    let slot = gateway.inbound.slots.try_acquire().map_err(|_| busy())?;
+    Ok(Taken { content, slot })
+}
+
+/// The form's one field that counts. Nothing is read if no secret could have signed it.
+async fn signed_request(
+    gateway: &Gateway,
+    peer: Peer,
+    body: Body,
+) -> Result<Taken<'_, String>, ApiError> {
+    require_secret(gateway).map_err(|refusal| refused(gateway, refusal))?;
+    let Taken { content, slot } = raw(gateway, peer, body, MAX_CALLBACK_BYTES).await?;
+    let field = form::pairs(&content).flatten().find(|pair| pair.name == "signed_request");
     let missing = || ApiError::invalid("signed_request: expected one in the form");
-    field.map(|pair| pair.value).ok_or_else(missing)
+    let content = field.map(|pair| pair.value).ok_or_else(missing)?;
+    Ok(Taken { content, slot })
 }
 
 fn busy() -> ApiError {

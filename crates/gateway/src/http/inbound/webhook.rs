@@ -7,20 +7,23 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
-use super::{MAX_WEBHOOK_BYTES, busy, raw, refused};
+use super::{MAX_WEBHOOK_BYTES, Taken, raw, refused};
 use crate::http::error::ApiError;
-use crate::inbound::receive_push;
+use crate::http::peer::Peer;
+use crate::inbound::{read_signature, receive_push};
 use crate::state::Gateway;
 
 /// 200 when all that has a consequence is on disk; the consequences come after the answer.
 pub async fn post(
     State(gateway): State<Arc<Gateway>>,
+    peer: Peer,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, ApiError> {
-    let _slot = gateway.inbound.slots.try_acquire().map_err(|_| busy())?;
-    let body = raw(body, MAX_WEBHOOK_BYTES).await?;
-    let signature = headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
-    let received = receive_push(&gateway, signature, body).await;
+    let header = headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
+    let signature =
+        read_signature(&gateway, header).map_err(|refusal| refused(&gateway, refusal))?;
+    let Taken { content, slot: _slot } = raw(&gateway, peer, body, MAX_WEBHOOK_BYTES).await?;
+    let received = receive_push(&gateway, signature, content).await;
     received.map(|()| StatusCode::OK).map_err(|refusal| refused(&gateway, refusal))
 }

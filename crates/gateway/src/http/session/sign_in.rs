@@ -1,11 +1,8 @@
 //! `GET /sign-in`, `POST /sign-in`: with a key, or with a link that is good once.
 
-use std::net::{IpAddr, SocketAddr};
-
 use askama::Template;
-use axum::extract::{ConnectInfo, FromRequestParts, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
-use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use holdfast_model::secret::Secret;
@@ -14,6 +11,7 @@ use super::cookie;
 use super::form::Fields;
 use super::guard::is_secure;
 use crate::http::pages::{Frame, Problem, Web, page, page_at_secret, problem, see_other};
+use crate::http::peer::Peer;
 use crate::services::{ServiceError, sessions};
 use crate::state::Gateway;
 
@@ -123,19 +121,6 @@ fn onward(next: &str) -> &str {
         && next.len() <= MAX_NEXT
         && next.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"'));
     if is_ours { next } else { HOME }
-}
-
-/// Who is at the other end of the connection. Behind a proxy that is the proxy: what it says of
-/// others anyone could say.
-pub struct Peer(Option<IpAddr>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Peer {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let known = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(known.map(|ConnectInfo(address)| address.ip())))
-    }
 }
 
 #[cfg(test)]

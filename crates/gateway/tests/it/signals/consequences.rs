@@ -5,8 +5,9 @@ use holdfast_model::credential::Origin;
 use holdfast_model::id::CredentialId;
 use holdfast_model::platform::PlatformId;
 use holdfast_sandbox::{Endpoint, Misbehaviour, NewApp, NewRule, Step, TokenKind, TokenState};
-use holdfast_testkit::APP_ID;
+use holdfast_testkit::{APP_ID, fake_app_secret};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::post::{OTHER_ASSET, Post, signature, until};
 use crate::harness::ASSET;
@@ -246,8 +247,92 @@ async fn a_ban_holds_the_account_until_it_is_taken_back() {
     // Another account's is none of ours.
     let deleted = json!({"event": "ACCOUNT_DELETED"});
     post.push("whatsapp_business_account", "103", "account_update", deleted).await;
-    post.recorded("signal.apply whatsapp-account:103", "no destination is on this account").await;
+    post.recorded("signal.receive whatsapp-account:103", "was deleted").await;
+    // They are dealt with in turn: when the next one is, that one was.
+    assert_eq!(uninstall(&post, "99").await, 200);
+    post.recorded("signal.apply business:99", "no credential here is concerned").await;
+    let is_applied = |line: &String| line.starts_with("signal.apply whatsapp-account:103");
+    assert!(!post.audit().await.iter().any(is_applied), "nothing came of it");
     post.held(&[]).await;
+}
+
+#[tokio::test]
+async fn another_app_of_ours_neither_stops_an_account_nor_lets_it_go_on() {
+    const OTHER_APP: &str = "200000000000002";
+    let post = Post::open().await;
+    whatsapp(&post).await;
+    let others = fake_app_secret(7);
+    let app = json!({"id": OTHER_APP, "platform": "meta", "label": "other", "secret": others});
+    post.call("POST", "/v1/apps", &app).await;
+    let send = async |state: &str, secret: &str| {
+        let change = json!({"field": "account_update",
+            "value": {"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": state}}});
+        let entry = json!({"id": "102", "changes": [change]});
+        let push = json!({"object": "whatsapp_business_account", "entry": [entry]});
+        let body = push.to_string().into_bytes();
+        post.raw("/webhooks/whatsapp", Some(&signature(secret, &body)), body).await.expect(200);
+    };
+    send("DISABLE", &others).await;
+    assert_eq!(uninstall(&post, "98").await, 200);
+    post.recorded("signal.apply business:98", "no credential here is concerned").await;
+    post.held(&[]).await;
+    account_update(
+        &post,
+        json!({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "DISABLE"}}),
+    )
+    .await;
+    let held = [("whatsapp.account_locked", "102", "unprobeable")];
+    post.held(&held).await;
+    send("REINSTATE", &others).await;
+    assert_eq!(uninstall(&post, "99").await, 200);
+    post.recorded("signal.apply business:99", "no credential here is concerned").await;
+    post.held(&held).await;
+}
+
+#[tokio::test]
+async fn a_push_without_consequence_leaves_no_record_however_often_it_comes() {
+    let post = Post::open().await;
+    let body = json!({"object": "application", "entry": [{"id": "1", "changes": [
+        {"field": "business_integration_install", "value": {"business_manager_id": "77"}}]}]})
+    .to_string();
+    let signed = signature(&post.secret, body.as_bytes());
+    for _ in 0..3 {
+        let sent = post.raw("/webhooks/meta", Some(&signed), body.clone().into_bytes()).await;
+        sent.expect(200);
+    }
+    assert_eq!(post.audit().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn being_put_off_before_anybody_was_asked_does_not_count_as_asking() {
+    let (post, _, _) = two_clients().await;
+    let rule = NewRule {
+        asset: None,
+        times: None,
+        percent: 100,
+        what: Misbehaviour::Slow { ms: 3_000_000 },
+    };
+    let step = post.sandbox.handle().misbehave(Step { on: Endpoint::Any, ..rule.into() });
+    let body = json!({"object": "application", "entry": [{"id": "1", "changes": [
+        {"field": "business_integration_uninstall", "value": {"business_manager_id": "77"}}]}]})
+    .to_string()
+    .into_bytes();
+    let signed = signature(&post.secret, &body);
+    post.raw("/webhooks/meta", Some(&signed), body.clone()).await.expect(200);
+    // As after an error of the storage: it is due again, and was looked at once.
+    let sha256 = Sha256::new().chain_update(0u64.to_be_bytes()).chain_update(&body).finalize();
+    let gateway = post.harness.gateway();
+    let now = gateway.clock.wall();
+    gateway.registry.postpone_inbound(&sha256.into(), now, None).await.unwrap();
+    let due = gateway.registry.due_inbound(now, 10).await.unwrap();
+    assert_eq!(due.iter().map(|inbound| inbound.attempts).collect::<Vec<_>>(), [1]);
+    let post = post.restart().await;
+    assert!(post.sandbox.handle().behave(step));
+    post.pass(0);
+    post.recorded("signal.apply", "one still answers and is asked again").await;
+    post.held(&[]).await;
+    post.pass(21 * SECOND_MS);
+    post.held(&[("meta.integration_uninstalled", "one", "conflict")]).await;
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! A person wants to be forgotten.
 
 use holdfast_model::access::Role;
-use holdfast_model::credential::Origin;
+use holdfast_model::credential::{CredentialVersion, Origin, VersionState};
 use holdfast_model::id::{CredentialId, VersionNo};
+use holdfast_model::platform::PlatformId;
 use holdfast_sandbox::TokenKind;
+use holdfast_testkit::APP_ID;
 use serde_json::{Value, json};
 
-use super::post::{OTHER_ASSET, Post, until};
+use super::post::{OTHER_ASSET, Post, signed_request, until};
 use crate::harness::{ASSET, Answer};
 
 async fn page(post: &Post, code: &str) -> Answer {
@@ -128,4 +130,56 @@ async fn whoever_nothing_is_known_of_gets_a_page_too_and_other_codes_have_none()
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains("default-src 'none'"), "{policy}");
     }
+}
+
+/// Another token of the same person for their credential.
+async fn grant_anew(post: &Post) {
+    let token = post.sandbox.handle().issue_token(APP_ID, TokenKind::User, &[ASSET]);
+    post.add("person", PlatformId::Meta, &token, Origin::Given).await;
+}
+
+async fn versions(post: &Post) -> Vec<CredentialVersion> {
+    let person = CredentialId::new("person").unwrap();
+    post.harness.gateway().registry.credential_versions(&person).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_token_of_which_nobody_told_whose_it_is_is_left_and_told_of() {
+    let post = Post::open().await;
+    post.credential("person", TokenKind::User, Origin::Given, ASSET).await;
+    let user = subject(&post).await;
+    grant_anew(&post).await;
+    let unknown = CredentialVersion { subject: None, ..versions(&post).await[1].clone() };
+    post.harness.gateway().registry.describe_version(&unknown).await.unwrap();
+    let code = wish(&post, &user).await;
+    let shown = done(&post, &code).await;
+    assert!(shown.contains("<dt>Access tokens deleted</dt><dd>1</dd>"), "{shown}");
+    assert!(shown.contains("nobody told whose they are: 1."), "{shown}");
+    let left = versions(&post).await;
+    let states: Vec<_> = left.iter().map(|version| version.state).collect();
+    assert_eq!(states, [VersionState::Retired, VersionState::Active]);
+    post.recorded("signal.forget", "1 tokens shredded, 1 of unknown owner left").await;
+    post.held(&[]).await;
+}
+
+#[tokio::test]
+async fn what_was_granted_after_the_wish_is_not_meant() {
+    const HOUR_MS: u64 = 3_600_000;
+    let post = Post::open().await;
+    post.credential("person", TokenKind::User, Origin::Given, ASSET).await;
+    let user = subject(&post).await;
+    let wished_at = post.harness.now().0 + 1_800;
+    post.sandbox.handle().advance(HOUR_MS);
+    post.harness.gateway().clock.turn_on(HOUR_MS);
+    grant_anew(&post).await;
+    let payload =
+        json!({"algorithm": "HMAC-SHA256", "issued_at": wished_at, "user_id": user.clone()});
+    let signed = signed_request(&post.secret, &payload);
+    let body = format!("signed_request={signed}").into_bytes();
+    let answer = post.raw("/data-deletion/meta", None, body).await.expect(200);
+    let shown = done(&post, answer.body["confirmation_code"].as_str().unwrap()).await;
+    assert!(shown.contains("<dt>Access tokens deleted</dt><dd>1</dd>"), "{shown}");
+    let left = versions(&post).await;
+    let found: Vec<_> = left.iter().map(|it| (it.state, it.subject.as_deref())).collect();
+    assert_eq!(found, [(VersionState::Retired, None), (VersionState::Active, Some(user.as_str()))]);
 }

@@ -3,4 +3,5 @@
 mod consequences;
 mod deletion;
 mod post;
+mod reading;
 mod signatures;

@@ -17,6 +17,11 @@ fn uninstalled() -> Vec<u8> {
     .into_bytes()
 }
 
+/// What a callback says of a person, dated so.
+fn person(issued_at: i64) -> Value {
+    json!({"algorithm": "HMAC-SHA256", "issued_at": issued_at, "user_id": "400"})
+}
+
 fn form(signed: &str) -> Vec<u8> {
     format!("signed_request={signed}").into_bytes()
 }
@@ -97,9 +102,60 @@ async fn the_secret_before_the_newest_counts_as_long_as_it_is_the_one_before() {
 }
 
 #[tokio::test]
+async fn the_secret_before_the_newest_counts_for_two_days_and_never_for_callbacks() {
+    const HOUR_MS: u64 = 3_600_000;
+    let post = Post::open().await;
+    let newest = fake_app_secret(2);
+    post.store_secret(&newest).await;
+    let send = async |secret: &str| {
+        let body = uninstalled();
+        post.raw(WEBHOOKS[0], Some(&signature(secret, &body)), body).await.status
+    };
+    let call = async |path: &str, secret: &str| {
+        let signed = signed_request(secret, &person(post.harness.now().0));
+        post.raw(path, None, form(&signed)).await.status
+    };
+    for path in CALLBACKS {
+        assert_eq!((call(path, &post.secret).await, call(path, &newest).await), (403, 200));
+    }
+    post.pass(47 * HOUR_MS);
+    assert_eq!((send(&post.secret).await, send(&newest).await), (200, 200));
+    post.pass(2 * HOUR_MS);
+    assert_eq!((send(&post.secret).await, send(&newest).await), (403, 200));
+}
+
+#[tokio::test]
+async fn a_callback_that_is_old_or_dated_ahead_or_a_browsers_is_refused() {
+    const DAY_S: i64 = 86_400;
+    let post = Post::open().await;
+    let now = post.harness.now().0;
+    let with = |field: &str| {
+        let mut payload = person(now);
+        payload[field] = json!("x");
+        payload
+    };
+    let undated = json!({"algorithm": "HMAC-SHA256", "user_id": "400"});
+    for (what, payload, status) in [
+        ("old", person(now - 8 * DAY_S), 400),
+        ("ahead", person(now + 600), 400),
+        ("undated", undated, 400),
+        ("with a code", with("code"), 400),
+        ("with a token", with("oauth_token"), 400),
+        ("late", person(now - 7 * DAY_S), 200),
+        ("a little ahead", person(now + 60), 200),
+    ] {
+        for path in CALLBACKS {
+            let signed = signed_request(&post.secret, &payload);
+            let answer = post.raw(path, None, form(&signed)).await;
+            assert_eq!(answer.status, status, "{what}: {:#}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_callback_is_read_only_under_its_own_signature() {
     let post = Post::open().await;
-    let payload = json!({"algorithm": "HMAC-SHA256", "issued_at": 1_700_000_000, "user_id": "400"});
+    let payload = person(post.harness.now().0);
     let good = signed_request(&post.secret, &payload);
     let (sig, encoded) = good.split_once('.').unwrap();
     let padded = BASE64_URL_SAFE.encode(format!("{payload} "));

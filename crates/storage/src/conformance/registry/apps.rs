@@ -3,6 +3,7 @@
 use holdfast_model::credential::App;
 use holdfast_model::id::VersionNo;
 use holdfast_model::platform::PlatformId;
+use holdfast_model::time::UnixMillis;
 
 use super::RegistryFactory;
 use super::sample::{AT, app, app_id};
@@ -68,6 +69,29 @@ pub async fn secrets_need_their_app_and_the_next_number(factory: &dyn RegistryFa
         registry.app_secret(&one, two).await,
         Err(StorageError::NotFound { what: "app secret", .. })
     ));
+}
+
+pub async fn each_secret_knows_when_it_was_added(factory: &dyn RegistryFactory) {
+    let registry = factory.open().await;
+    let one = app_id("1");
+    registry.put_app(&app("1")).await.unwrap();
+    for (number, at) in [(1, 1_000), (2, 5_000)] {
+        let number = VersionNo(number);
+        registry.add_app_secret(&one, number, b"s", UnixMillis(at)).await.unwrap();
+    }
+    drop(registry);
+
+    let registry = factory.open().await;
+    for (number, at) in [(1, 1_000), (2, 5_000)] {
+        let added_at = registry.app_secret_added_at(&one, VersionNo(number)).await.unwrap();
+        assert_eq!(added_at, UnixMillis(at));
+    }
+    for (app, number) in [(&one, 3), (&app_id("2"), 1)] {
+        assert!(matches!(
+            registry.app_secret_added_at(app, VersionNo(number)).await,
+            Err(StorageError::NotFound { what: "app secret", .. })
+        ));
+    }
 }
 
 pub async fn an_app_keeps_its_platform(factory: &dyn RegistryFactory) {

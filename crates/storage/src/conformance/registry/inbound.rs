@@ -41,10 +41,15 @@ pub async fn a_push_is_kept_once_until_it_is_dealt_with(factory: &dyn RegistryFa
 pub async fn a_push_is_put_off_and_comes_back(factory: &dyn RegistryFactory) {
     let registry = factory.open().await;
     registry.put_inbound(&push(1)).await.unwrap();
-    registry.postpone_inbound(&push(1).sha256, UnixMillis(50)).await.unwrap();
+    registry.postpone_inbound(&push(1).sha256, UnixMillis(50), None).await.unwrap();
     assert_eq!(registry.due_inbound(UnixMillis(49), 10).await.unwrap(), []);
     let again = Inbound { attempts: 1, ..push(1) };
     assert_eq!(registry.due_inbound(UnixMillis(50), 10).await.unwrap(), [again]);
+    registry.postpone_inbound(&push(1).sha256, UnixMillis(60), Some(b"learned")).await.unwrap();
+    drop(registry);
+    let registry = factory.open().await;
+    let learned = Inbound { attempts: 2, sealed: b"learned".to_vec(), ..push(1) };
+    assert_eq!(registry.due_inbound(UnixMillis(60), 10).await.unwrap(), [learned]);
 }
 
 pub async fn what_was_dealt_with_is_remembered_for_a_while(factory: &dyn RegistryFactory) {
@@ -52,7 +57,7 @@ pub async fn what_was_dealt_with_is_remembered_for_a_while(factory: &dyn Registr
     registry.put_inbound(&push(1)).await.unwrap();
     registry.close_inbound(&push(1).sha256, UnixMillis(10)).await.unwrap();
     assert!(!registry.put_inbound(&push(1)).await.unwrap(), "it came before");
-    registry.postpone_inbound(&push(1).sha256, UnixMillis(11)).await.unwrap();
+    registry.postpone_inbound(&push(1).sha256, UnixMillis(11), Some(b"late")).await.unwrap();
     assert_eq!(registry.due_inbound(UnixMillis(99), 10).await.unwrap(), [], "it is over");
     assert_eq!(registry.purge_inbound(UnixMillis(10)).await.unwrap(), 0);
     assert_eq!(registry.purge_inbound(UnixMillis(11)).await.unwrap(), 1);
