@@ -1,7 +1,7 @@
 //! Sessions: how they begin, what they open, and how they end.
 
 use holdfast_model::access::Role;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::browser::{Browser, location, text};
 use super::rig::Rig;
@@ -66,10 +66,10 @@ async fn who_fails_too_often_waits_and_keeps_nobody_with_a_right_key_out() {
 async fn a_session_from_a_link_ends_with_the_key_that_asked_for_the_link() {
     let harness = Harness::start().await;
     let key = harness.key("deputy", Role::Admin, &[]).await;
-    let ask = || harness.call("POST", "/v1/sign-in-links", Some(key.expose()), &json!({}));
-    let text = |link: &Value| {
-        link["url"].as_str().unwrap().split("link=").nth(1).unwrap().to_owned()
-    };
+    let nothing = json!({});
+    let ask = || harness.call("POST", "/v1/sign-in-links", Some(key.expose()), &nothing);
+    let text =
+        |link: &Value| link["url"].as_str().unwrap().split("link=").nth(1).unwrap().to_owned();
     let (used, unused) = (ask().await.expect(201).body, ask().await.expect(201).body);
     let browser = Browser::new(&harness);
     browser.post_as_is("/sign-in", &[("link", &text(&used))]).await.expect(303);
