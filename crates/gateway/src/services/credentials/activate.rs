@@ -90,11 +90,10 @@ pub(super) async fn activate_if_proven(
     linted: &Lint,
     suffices: Suffices,
 ) -> Result<VersionOutcome, ServiceError> {
-    let (results, probes) = probe_everywhere(gateway, credential, &version).await;
-    let readings: Vec<(ProbeKind, ProbeReading)> =
-        results.into_iter().map(|result| (result.kind, result.reading)).collect();
+    let (assets, probes) = probe_everywhere(gateway, credential, &version).await;
+    let decision = decide_activation(linted, &assets);
+    let readings = assets.concat();
     let described = describe(gateway, version, &readings).await?;
-    let decision = decide_activation(linted, &readings);
     let mut outcome = VersionOutcome {
         version: described,
         lint: Vec::new(),
@@ -195,13 +194,13 @@ fn proved_assets(gateway: &Gateway, probes: &[ProbeView]) -> Vec<AssetId> {
     destinations.map(|destination| destination.asset.clone()).collect()
 }
 
-/// Probes the version on every asset that a destination uses it for.
+/// Probes the version on every asset that a destination uses it for. What was said comes by asset.
 async fn probe_everywhere(
     gateway: &Gateway,
     credential: &Credential,
     version: &CredentialVersion,
-) -> (Vec<ProbeResult>, Vec<ProbeView>) {
-    let mut results = Vec::new();
+) -> (Vec<Vec<(ProbeKind, ProbeReading)>>, Vec<ProbeView>) {
+    let mut assets = Vec::new();
     let mut views = Vec::new();
     for destination in gateway.snapshot().destinations_using(&credential.id) {
         let api_version = destination.settings.api_version.as_deref();
@@ -212,9 +211,9 @@ async fn probe_everywhere(
             Vec::new()
         });
         views.extend(probed.iter().map(|result| probe_view(destination.id.as_str(), result)));
-        results.extend(probed);
+        assets.push(probed.into_iter().map(|result| (result.kind, result.reading)).collect());
     }
-    (results, views)
+    (assets, views)
 }
 
 fn probe_view(destination: &str, result: &ProbeResult) -> ProbeView {
