@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use holdfast_credentials::{Activation, Lint, decide_activation, lint, lost_scopes, proves};
 use holdfast_model::credential::{
-    Credential, CredentialVersion, Expiry, Verification, VersionState,
+    Credential, CredentialVersion, Expiry, Made, Verification, VersionState,
 };
 use holdfast_model::hold::LiftedBy;
-use holdfast_model::id::{AssetId, CredentialId};
+use holdfast_model::id::{AssetId, CredentialId, VersionNo};
 use holdfast_platforms::{Learned, ProbeAnswer, ProbeKind, ProbeReading};
 
 use super::{ProbeView, VersionOutcome, show};
 use crate::lanes::Nudge;
+use crate::renewal;
 use crate::services::probing::{self, ProbeResult};
 use crate::services::secrets::Keyring;
 use crate::services::{Actor, ServiceError, holds, standby};
@@ -39,7 +40,19 @@ impl Suffices {
     }
 }
 
-/// Probes a version again: the newest candidate, or the active one.
+/// The version that waits to be proved: the newest candidate that came after the one in use. What was
+/// refused before that never stands in its way, and what a renewal brought is the renewal's to prove.
+pub(crate) fn pending(versions: &[CredentialVersion]) -> Option<&CredentialVersion> {
+    let active = versions.iter().find(|version| version.state == VersionState::Active);
+    let is_pending = |version: &&CredentialVersion| {
+        version.state == VersionState::Candidate
+            && active.is_none_or(|active| version.version > active.version)
+            && !matches!(version.made, Made::Renewed { .. })
+    };
+    versions.iter().rev().find(is_pending)
+}
+
+/// Probes a version again: the one that waits to be proved, or the active one.
 pub async fn verify(
     gateway: &Arc<Gateway>,
     actor: Actor<'_>,
@@ -47,11 +60,9 @@ pub async fn verify(
     suffices: Suffices,
 ) -> Result<VersionOutcome, ServiceError> {
     let view = show(gateway, id).await?;
-    let candidate = view.versions.iter().rev().find(|v| v.state == VersionState::Candidate);
     let active = view.versions.iter().find(|v| v.state == VersionState::Active);
-    let version = candidate.or(active).cloned().ok_or_else(|| ServiceError::NotFound {
-        what: "usable version of credential",
-        name: id.to_string(),
+    let version = pending(&view.versions).or(active).cloned().ok_or_else(|| {
+        ServiceError::NotFound { what: "usable version of credential", name: id.to_string() }
     })?;
     verify_version(gateway, actor, &view.credential, version, suffices).await
 }
@@ -188,6 +199,29 @@ async fn activate(
 }
 
 fn proved_assets(gateway: &Gateway, probes: &[ProbeView]) -> Vec<AssetId> {
+    if is_news && let Err(error) = retire_overtaken(gateway, actor, &credential.id, number).await {
+        tracing::error!(credential = %credential.id, %error,
+            "candidates that came before the version in use could not be retired");
+    }
+    Ok(())
+}
+
+/// Shreds the candidates that somebody brought before the version that is in use now: nobody will
+/// prove them any more.
+async fn retire_overtaken(
+    gateway: &Gateway,
+    actor: Actor<'_>,
+    id: &CredentialId,
+    active: VersionNo,
+) -> Result<(), ServiceError> {
+    let is_overtaken = |version: &&CredentialVersion| {
+        version.state == VersionState::Candidate
+            && version.version < active
+            && version.made.is_added()
+    };
+    for version in gateway.registry.credential_versions(id).await?.iter().filter(is_overtaken) {
+        renewal::retire(gateway, actor, id, version.version).await?;
+    }
     let snapshot = gateway.snapshot();
     let proved = probes.iter().filter(|probe| probe.proves_use());
     let destinations = proved.filter_map(|probe| snapshot.destination(&probe.destination));
@@ -240,6 +274,11 @@ fn probe_view(destination: &str, result: &ProbeResult) -> ProbeView {
 }
 
 /// What this version, or the one in use before it, was last known to be allowed.
+        refusal: result
+            .reading
+            .fault
+            .clone()
+            .filter(|_| result.reading.answer == ProbeAnswer::Refuted),
 fn scopes_had(gateway: &Gateway, version: &CredentialVersion) -> Vec<String> {
     let active = gateway.snapshot().active.get(&version.credential).cloned();
     let known =
