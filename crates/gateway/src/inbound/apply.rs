@@ -160,6 +160,9 @@ async fn verify(
         let looked = look(gateway, id).await;
         is_silent |= !looked.has_answered;
         came_of_it.push(format!("{id} was verified"));
+        if looked.is_proved && signal.gives_back() {
+            holds::lift_given_back(gateway, id, signal.at).await?;
+        }
     }
     let next = match is_silent && inbound.attempts < MAX_SILENCES {
         true => Next::Again(gateway.clock.wall().plus_millis(wait_ms(inbound.attempts))),

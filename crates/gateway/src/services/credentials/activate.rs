@@ -192,13 +192,13 @@ async fn activate(
     let proved_on = proved_assets(gateway, &outcome.probes);
     let is_known_where = verification == Verification::Proved;
     let only_on = is_known_where.then_some(proved_on.as_slice());
-    outcome.holds_lifted =
-        holds::lift_for_credential(gateway, &credential.id, only_on, by, &reason).await?;
+    // Without a destination nothing was asked, and nothing is known that could end a hold.
+    if !gateway.snapshot().destinations_using(&credential.id).is_empty() {
+        let version = &outcome.version;
+        outcome.holds_lifted =
+            holds::lift_for_version(gateway, version, only_on, by, &reason).await?;
+    }
     standby::take_over(gateway).await;
-    Ok(())
-}
-
-fn proved_assets(gateway: &Gateway, probes: &[ProbeView]) -> Vec<AssetId> {
     if is_news && let Err(error) = retire_overtaken(gateway, actor, &credential.id, number).await {
         tracing::error!(credential = %credential.id, %error,
             "candidates that came before the version in use could not be retired");
@@ -222,6 +222,10 @@ async fn retire_overtaken(
     for version in gateway.registry.credential_versions(id).await?.iter().filter(is_overtaken) {
         renewal::retire(gateway, actor, id, version.version).await?;
     }
+    Ok(())
+}
+
+fn proved_assets(gateway: &Gateway, probes: &[ProbeView]) -> Vec<AssetId> {
     let snapshot = gateway.snapshot();
     let proved = probes.iter().filter(|probe| probe.proves_use());
     let destinations = proved.filter_map(|probe| snapshot.destination(&probe.destination));
@@ -270,15 +274,15 @@ fn probe_view(destination: &str, result: &ProbeResult) -> ProbeView {
         answer,
         says,
         proves_use: proves(result.kind, result.reading.answer),
-    }
-}
-
-/// What this version, or the one in use before it, was last known to be allowed.
         refusal: result
             .reading
             .fault
             .clone()
             .filter(|_| result.reading.answer == ProbeAnswer::Refuted),
+    }
+}
+
+/// What this version, or the one in use before it, was last known to be allowed.
 fn scopes_had(gateway: &Gateway, version: &CredentialVersion) -> Vec<String> {
     let active = gateway.snapshot().active.get(&version.credential).cloned();
     let known =
