@@ -54,11 +54,10 @@ impl Deliveries {
             by_channel.entry(served_with(&one.channel)).or_default().push(one);
         }
         for (channel, mut due) in by_channel {
-            if !self.busy.contains_key(&channel) {
+            self.busy.entry(channel).or_insert_with(|| {
                 due.truncate(AT_ONCE);
-                let task = tokio::spawn(serve(gateway.clone(), due, stop.clone()));
-                self.busy.insert(channel, task);
-            }
+                tokio::spawn(serve(gateway.clone(), due, stop.clone()))
+            });
         }
         Ok(())
     }
