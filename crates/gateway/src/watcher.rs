@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_model::credential::VersionState;
+use holdfast_model::credential::{Credential, CredentialVersion, VersionState};
 use holdfast_model::fault::{Fault, FaultAction};
 use holdfast_model::hold::Confirmation;
 use holdfast_model::id::CredentialId;
@@ -17,7 +17,7 @@ use holdfast_platforms::ProbeAnswer;
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::confirm;
-use crate::services::credentials::{self, Suffices, VersionOutcome};
+use crate::services::credentials::{self, Suffices, VersionOutcome, verify_version};
 use crate::services::{Actor, ServiceError, holds, standby};
 use crate::state::Gateway;
 
@@ -84,18 +84,16 @@ async fn is_due(
         return Ok(false);
     }
     let versions = gateway.registry.credential_versions(id).await?;
-    let candidate = versions.iter().rev().find(|v| v.state == VersionState::Candidate);
+    let candidate = credentials::pending(&versions);
     let newest = candidate.or(snapshot.active.get(id));
     let Some(newest) = newest else { return Ok(false) };
     let is_held = using.iter().any(|one| gateway.is_held(&standby::as_used_by(one, id)));
     let is_undecided = candidate.is_some() || is_held;
     let proved = newest.verified_at.filter(|_| !is_undecided).unwrap_or(newest.added_at);
     let last = looked.get(id).copied().unwrap_or(proved).max(proved);
-    let period = match candidate {
-        Some(candidate) => patience_ms(last.0 - candidate.added_at.0),
-        None if is_held => UNDECIDED_MS,
-        None => PERIOD_MS - jitter_ms(id),
-    };
+    let for_active = if is_held { UNDECIDED_MS } else { PERIOD_MS - jitter_ms(id) };
+    let period = candidate
+        .map_or(for_active, |candidate| patience_ms(last.0 - candidate.added_at.0).min(for_active));
     Ok(now.0 - last.0 >= period)
 }
 
@@ -116,7 +114,8 @@ fn jitter_ms(id: &CredentialId) -> i64 {
     (sum % JITTER_MS) as i64
 }
 
-/// Probes it. A proof lifts what it ends, as when an operator asks for it.
+/// Probes the version that waits to be proved, if there is one, and the one in use. A proof lifts
+/// what it ends, as when an operator asks for it.
 ///
 /// Standby credentials are held like those in use: a hold on one stops nothing yet, but somebody
 /// hears of it before it is needed, and it does not take over.
@@ -124,16 +123,35 @@ pub(crate) async fn look(
     gateway: &Arc<Gateway>,
     id: &CredentialId,
 ) -> Result<Looked, ServiceError> {
-    let outcome = credentials::verify(gateway, Actor::HOLDFAST, id, Suffices::Proof).await?;
-    let is_silence = |probe: &credentials::ProbeView| probe.answer == "silent";
-    let has_answered = outcome.probes.is_empty() || !outcome.probes.iter().all(is_silence);
-    let is_active = outcome.version.state == VersionState::Active;
-    if let Some(fault) = outcome.fault.clone().filter(|_| is_active)
-        && fault.action == FaultAction::Hold
-    {
-        hold_where_refused(gateway, id, &outcome, &fault).await?;
+    let snapshot = gateway.snapshot();
+    let Some(credential) = snapshot.credentials.get(id) else { return Ok(Looked::NOTHING_TO_ASK) };
+    let versions = gateway.registry.credential_versions(id).await?;
+    let mut looked = Looked::NOTHING_TO_ASK;
+    if let Some(candidate) = credentials::pending(&versions) {
+        match ask(gateway, credential, candidate).await {
+            Ok(outcome) if outcome.activated => return Ok(Looked::at(&outcome)),
+            Ok(outcome) => looked = Looked::at(&outcome),
+            // The one in use is looked at whatever becomes of the next.
+            Err(error) => tracing::warn!(credential = %id, version = %candidate.version, %error,
+                "a candidate could not be looked at"),
+        }
     }
-    Ok(Looked { has_answered })
+    let active = versions.iter().find(|version| version.state == VersionState::Active);
+    if let Some(active) = active {
+        let outcome = ask(gateway, credential, active).await?;
+        hold_where_refused(gateway, id, &outcome).await?;
+        looked = looked.and(Looked::at(&outcome));
+    }
+    Ok(looked)
+}
+
+async fn ask(
+    gateway: &Arc<Gateway>,
+    credential: &Credential,
+    version: &CredentialVersion,
+) -> Result<VersionOutcome, ServiceError> {
+    let version = version.clone();
+    verify_version(gateway, Actor::HOLDFAST, credential, version, Suffices::Proof).await
 }
 
 /// What came of looking at a credential.
@@ -141,28 +159,56 @@ pub(crate) async fn look(
 pub(crate) struct Looked {
     /// False if the platform was silent whatever it was asked.
     pub has_answered: bool,
+    /// Whether the version in use works somewhere.
+    pub is_proved: bool,
+}
+
+impl Looked {
+    pub(crate) const NOTHING_TO_ASK: Self = Self { has_answered: true, is_proved: false };
+    pub(crate) const SILENCE: Self = Self { has_answered: false, is_proved: false };
+
+    fn at(outcome: &VersionOutcome) -> Self {
+        let is_silence = |probe: &credentials::ProbeView| probe.answer == "silent";
+        let is_active = outcome.version.state == VersionState::Active;
+        Self {
+            has_answered: outcome.probes.is_empty() || !outcome.probes.iter().all(is_silence),
+            is_proved: is_active && outcome.probes.iter().any(|probe| probe.proves_use()),
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            has_answered: self.has_answered && other.has_answered,
+            is_proved: self.is_proved || other.is_proved,
+        }
+    }
 }
 
 async fn hold_where_refused(
     gateway: &Gateway,
     id: &CredentialId,
     outcome: &VersionOutcome,
-    fault: &Fault,
 ) -> Result<(), ServiceError> {
     for destination in gateway.snapshot().destinations_using(id) {
         let used = standby::as_used_by(&destination, id);
-        let is_refused = refuses(outcome, destination.id.as_str()) && !gateway.is_held(&used);
+        let refusal = refusal(outcome, destination.id.as_str()).filter(|_| !gateway.is_held(&used));
         // One refusal may be a slip of the platform's.
-        if is_refused && confirm(gateway, &used, fault).await == ProbeAnswer::Refuted {
+        if let Some(fault) = refusal
+            && confirm(gateway, &used, fault).await == ProbeAnswer::Refuted
+        {
             holds::open_for(gateway, &used, fault.clone(), Confirmation::Confirmed).await?;
         }
     }
     Ok(())
 }
 
-fn refuses(outcome: &VersionOutcome, destination: &str) -> bool {
+/// Why it is refused on this destination's asset, if that is to be held.
+fn refusal<'a>(outcome: &'a VersionOutcome, destination: &str) -> Option<&'a Fault> {
     let here = || outcome.probes.iter().filter(|probe| probe.destination == destination);
-    here().any(|probe| probe.answer == "refuted") && !here().any(|probe| probe.proves_use())
+    if here().any(|probe| probe.proves_use()) {
+        return None;
+    }
+    here().find_map(|probe| probe.refusal()).filter(|fault| fault.action == FaultAction::Hold)
 }
 
 #[cfg(test)]

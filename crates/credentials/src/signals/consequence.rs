@@ -32,7 +32,21 @@ const BUSINESS_INITIATED: &str = "business_initiated";
 const CUSTOMER_INITIATED: &str = "customer_initiated";
 const UTILITY: &str = "utility";
 
+/// What tokens are held for when a push says that they are not to be used any more.
+const WITHDRAWN: [&str; 3] =
+    ["meta.integration_uninstalled", "meta.deauthorized", "whatsapp.access_withdrawn"];
+
+/// Whether this fault says that somebody took a token's access away, and told us.
+pub fn is_withdrawal(fault: &str) -> bool {
+    WITHDRAWN.contains(&fault)
+}
+
 impl Signal {
+    /// Whether it says that access which had been taken away is given again.
+    pub fn gives_back(&self) -> bool {
+        matches!(self.happening, Happening::IntegrationInstalled | Happening::AccountConnected)
+    }
+
     pub fn consequence(&self) -> Consequence {
         match &self.happening {
             Happening::IntegrationUninstalled => {
@@ -42,7 +56,9 @@ impl Signal {
             Happening::AppUninstalled | Happening::PartnerRemoved => {
                 Consequence::Hold { fault: "whatsapp.access_withdrawn" }
             }
-            Happening::IntegrationUpdated
+            // Of a client that is new no credential is here to be verified.
+            Happening::IntegrationInstalled
+            | Happening::IntegrationUpdated
             | Happening::PermissionsChanged
             | Happening::AdAccountChanged
             | Happening::AccountConnected => Consequence::Verify,
@@ -52,8 +68,6 @@ impl Signal {
                 Consequence::PolicyOver { fault: "whatsapp.account_locked" }
             }
             Happening::AccountRestricted { restriction, until } => restricted(restriction, *until),
-            // A client that is new has no token here yet.
-            Happening::IntegrationInstalled => Consequence::Note,
         }
     }
 
@@ -138,6 +152,7 @@ mod tests {
             if let Some((name, class)) = fault {
                 let entry = catalog::entry(name).unwrap_or_else(|| panic!("no row {name}"));
                 assert_eq!((entry.class, entry.action), (class, FaultAction::Hold), "{name}");
+                assert_eq!(is_withdrawal(name), class == FaultClass::Credential, "{name}");
             }
         }
         assert_eq!(consequence(Happening::AccountConnected), Consequence::Verify);

@@ -14,7 +14,7 @@ mod hub_signature;
 mod meta_push;
 mod signed_request;
 
-pub use consequence::Consequence;
+pub use consequence::{Consequence, is_withdrawal};
 pub use hub_signature::{HubSignature, HubSignatureError};
 pub use meta_push::{About, Happening, MAX_SIGNALS, NotAPush, Push, Signal, read_push};
 pub use signed_request::{Notice, SignedRequestError, read_signed_request};

@@ -14,7 +14,6 @@ use crate::state::Gateway;
 type Stage = fn(u32) -> Transition;
 
 pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
-    let now = gateway.clock.wall();
     let snapshot = gateway.snapshot();
     let mut alerts = Vec::new();
     for version in snapshot.active.values() {
@@ -24,20 +23,35 @@ pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
         ];
         for (expiry, transition) in dates {
             let Expiry::At(at) = expiry else { continue };
-            if let Some(days) = warning::stage(at, now) {
-                let renewal = outlook(gateway, &version.credential).await?;
-                // Access to data comes back by nothing but a new grant.
-                let is_about_token = matches!(transition(days), Transition::Expiring { .. });
-                if is_about_token && renewal.takes_care_of(days, at) {
-                    continue;
-                }
-                let alert = write(gateway, version, transition(days), at, now, &renewal);
-                regrant::tell(gateway, &version.credential, &alert).await?;
-                alerts.push(alert);
+            // What cannot be told of one is no reason to tell nobody of the others.
+            match tell_of(gateway, version, at, transition).await {
+                Ok(alert) => alerts.extend(alert),
+                Err(error) => tracing::error!(credential = %version.credential, %error,
+                    "failed to write an alert of a token's end; it is tried again"),
             }
         }
     }
     together::tell(gateway, alerts).await
+}
+
+/// Answers with what is to be told together with others.
+async fn tell_of(
+    gateway: &Gateway,
+    version: &CredentialVersion,
+    at: UnixSeconds,
+    transition: Stage,
+) -> Result<Option<Alert>, StorageError> {
+    let now = gateway.clock.wall();
+    let Some(days) = warning::stage(at, now) else { return Ok(None) };
+    let renewal = outlook(gateway, &version.credential).await?;
+    // Access to data comes back by nothing but a new grant.
+    let is_about_token = matches!(transition(days), Transition::Expiring { .. });
+    if is_about_token && renewal.takes_care_of(days, at) {
+        return Ok(None);
+    }
+    let alert = write(gateway, version, transition(days), at, now, &renewal);
+    regrant::tell(gateway, &version.credential, &alert).await?;
+    Ok(Some(alert))
 }
 
 fn write(

@@ -27,6 +27,7 @@ use holdfast_model::alert::{Alert, Transition};
 use holdfast_model::id::CredentialId;
 use tokio_util::sync::CancellationToken;
 
+use self::deliver::Deliveries;
 use crate::services::ServiceError;
 use crate::state::Gateway;
 
@@ -38,6 +39,7 @@ const TICK: Duration = Duration::from_secs(5);
 /// Tells and delivers until it is stopped. What was not delivered is delivered after the next start.
 pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
     let mut holds = gateway.holds.watch();
+    let mut deliveries = Deliveries::default();
     loop {
         let told = [
             watch::tell(&gateway).await,
@@ -49,16 +51,17 @@ pub async fn run(gateway: Arc<Gateway>, stop: CancellationToken) {
                 tracing::error!(%error, "failed to write an alert; it is tried again");
             }
         }
-        if let Err(error) = deliver::deliver(&gateway).await {
+        if let Err(error) = deliveries.begin(&gateway, &stop).await {
             tracing::error!(%error, "failed to read which alerts are due; it is tried again");
         }
         tokio::select! {
-            () = stop.cancelled() => return,
-            changed = holds.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => break,
+            changed = holds.changed() => if changed.is_err() { break },
             () = gateway.alert_due.notified() => {}
             () = tokio::time::sleep(TICK) => {}
         }
     }
+    deliveries.finish().await;
 }
 
 /// Sends an alert about nothing through every channel, or to the contact of one credential, so that

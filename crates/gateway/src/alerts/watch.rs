@@ -1,5 +1,7 @@
 //! What is to be told now.
 
+use std::cmp::Reverse;
+
 use holdfast_model::alert::{Alert, Transition};
 use holdfast_model::destination::Destination;
 use holdfast_model::hold::Hold;
@@ -17,8 +19,11 @@ const REMINDERS: [u32; 3] = [1, 6, 24];
 /// So many hours before the first item behind a hold expires it is told of again.
 const DEADLINES: [u32; 3] = [24, 6, 1];
 
-/// Holds that are looked at, the newest first. Older ones were told of long ago.
-const LOOKED_AT: u32 = 100;
+/// Lifted holds that are looked at, the last lifted first. The end of older ones was told long ago.
+const LIFTED: usize = 100;
+
+/// Holds among which those are looked for, the last opened first.
+const LOOKED_THROUGH: u32 = 500;
 
 /// What waited behind a hold is mostly delivered within seconds. When it is not, the end of the hold
 /// is told all the same.
@@ -27,22 +32,51 @@ const AFTERMATH_MS: i64 = 10 * 60 * 1_000;
 pub async fn tell(gateway: &Gateway) -> Result<(), StorageError> {
     let now = gateway.clock.wall();
     let mut opened = Vec::new();
-    for hold in gateway.registry.holds(LOOKED_AT).await? {
-        if hold.opened_by.is_some() {
-            continue;
-        }
-        let behind = Behind::look(gateway, &hold).await?;
-        match hold.is_open() {
-            true => {
-                let alert = write(gateway, &hold, &behind, Transition::Opened, now);
-                regrant::tell_of_hold(gateway, &hold, &alert).await?;
-                opened.push(alert);
-                tell_of_open(gateway, &hold, &behind, now).await?;
-            }
-            false => tell_of_lifted(gateway, &hold, &behind, now).await?,
+    for hold in to_be_told(gateway).await? {
+        // What cannot be told of one is no reason to tell nobody of the others.
+        match tell_of(gateway, &hold, now).await {
+            Ok(alert) => opened.extend(alert),
+            Err(error) => tracing::error!(hold = %hold.id, %error,
+                "failed to write an alert of a hold; it is tried again"),
         }
     }
     together::tell(gateway, opened).await
+}
+
+/// All that are open, however many and however old, and those that were lifted last. What operators
+/// opened is not told.
+async fn to_be_told(gateway: &Gateway) -> Result<Vec<Hold>, StorageError> {
+    let mut holds = gateway.registry.open_holds().await?;
+    let open = u32::try_from(holds.len()).unwrap_or(u32::MAX);
+    let newest = gateway.registry.holds(LOOKED_THROUGH.saturating_add(open)).await?;
+    // One that was lifted between both readings is told of at the next look.
+    let is_open = |id| holds.iter().any(|open| open.id == id);
+    let mut lifted: Vec<Hold> =
+        newest.into_iter().filter(|hold| !hold.is_open() && !is_open(hold.id)).collect();
+    lifted.sort_by_key(|hold| Reverse(hold.lifted.as_ref().map(|lifted| lifted.at)));
+    holds.extend(lifted.into_iter().take(LIFTED));
+    holds.retain(|hold| hold.opened_by.is_none());
+    Ok(holds)
+}
+
+/// Answers with what is to be told together with others.
+async fn tell_of(
+    gateway: &Gateway,
+    hold: &Hold,
+    now: UnixMillis,
+) -> Result<Option<Alert>, StorageError> {
+    let behind = Behind::look(gateway, hold).await?;
+    if !hold.is_open() {
+        tell_of_lifted(gateway, hold, &behind, now).await?;
+        return Ok(None);
+    }
+    let alert = write(gateway, hold, &behind, Transition::Opened, now);
+    let told = regrant::tell_of_hold(gateway, hold, &alert).await;
+    if let Err(error) = told.and(tell_of_open(gateway, hold, &behind, now).await) {
+        tracing::error!(hold = %hold.id, %error,
+            "failed to write an alert of a hold; it is tried again");
+    }
+    Ok(Some(alert))
 }
 
 /// What a hold covers, as it is now.

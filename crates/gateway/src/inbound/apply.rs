@@ -24,7 +24,7 @@ use super::worker::{Next, wait_ms};
 use crate::lanes::confirm;
 use crate::services::{ServiceError, holds, standby};
 use crate::state::Gateway;
-use crate::watcher;
+use crate::watcher::{self, Looked};
 
 /// A token that still answers right after its end was announced may be on its way out: it is asked
 /// once more after this.
@@ -85,12 +85,9 @@ async fn hold(
     let found = concerned(&gateway.snapshot(), &inbound.app, &signal.about);
     let fault = fault_of(name, signal)?;
     let (mut asked_now, mut came_of_it) = (Vec::new(), Vec::new());
-    for id in &found.certainly {
-        if is_newer(gateway, id, signal.at) {
-            watcher::look(gateway, id).await?;
-            came_of_it.push(format!("{id} has a newer token and was verified"));
-            continue;
-        }
+    let mut failed = None;
+    // First, whatever keeps the looks at others waiting.
+    for id in found.certainly.iter().filter(|id| !is_newer(gateway, id, signal.at)) {
         match probed(gateway, id, &fault).await {
             ProbeAnswer::Proved if !asked_before.contains(id) => {
                 asked_now.push(id.clone());
@@ -98,13 +95,26 @@ async fn hold(
             }
             answer => {
                 let confirmation = confirmation(answer);
-                holds::open_on_credential(gateway, id, fault.clone(), confirmation).await?;
-                came_of_it.push(format!("{id} is held ({confirmation:?})").to_lowercase());
+                match holds::open_on_credential(gateway, id, fault.clone(), confirmation).await {
+                    Ok(()) => {
+                        let held = format!("{id} is held ({confirmation:?})");
+                        came_of_it.push(held.to_lowercase());
+                    }
+                    Err(error) => failed = Some(error),
+                }
             }
         }
     }
+    // The whole push is tried again, after the others were held.
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    for id in found.certainly.iter().filter(|id| is_newer(gateway, id, signal.at)) {
+        look(gateway, id).await;
+        came_of_it.push(format!("{id} has a newer token and was verified"));
+    }
     for id in &found.perhaps {
-        watcher::look(gateway, id).await?;
+        look(gateway, id).await;
         came_of_it.push(format!("{id} may be concerned and was verified"));
     }
     Ok((ask_again(gateway, signal, asked_before, asked_now), in_words(came_of_it)))
@@ -124,6 +134,24 @@ fn ask_again(
     let by = asked_before.iter().cloned().chain(asked_now).collect();
     let at = gateway.clock.wall().plus_millis(CONTRADICTION_PAUSE_MS);
     Next::AgainAs(at, Content::Contradicted { signal: signal.clone(), by })
+}
+
+/// Within bounds, and without an end for the others: what cannot be looked at is as good as silent.
+async fn look(gateway: &Arc<Gateway>, id: &CredentialId) -> Looked {
+    match tokio::time::timeout(PROBE_PATIENCE, watcher::look(gateway, id)).await {
+        Ok(Ok(looked)) => looked,
+        Ok(Err(error)) => {
+            tracing::warn!(credential = %id, %error, "a credential could not be looked at");
+            Looked::SILENCE
+        }
+        Err(_) => {
+            // It may have been cut short between a change and its being known here.
+            if let Err(error) = gateway.reload_directory().await {
+                tracing::error!(credential = %id, %error, "failed to read the credentials anew");
+            }
+            Looked::SILENCE
+        }
+    }
 }
 
 fn confirmation(answer: ProbeAnswer) -> Confirmation {
@@ -160,8 +188,12 @@ async fn verify(
     let found = concerned(&gateway.snapshot(), &inbound.app, &signal.about);
     let (mut is_silent, mut came_of_it) = (false, Vec::new());
     for id in found.certainly.iter().chain(&found.perhaps) {
-        is_silent |= !watcher::look(gateway, id).await?.has_answered;
+        let looked = look(gateway, id).await;
+        is_silent |= !looked.has_answered;
         came_of_it.push(format!("{id} was verified"));
+        if looked.is_proved && signal.gives_back() {
+            holds::lift_given_back(gateway, id, signal.at).await?;
+        }
     }
     let next = match is_silent && inbound.attempts < MAX_SILENCES {
         true => Next::Again(gateway.clock.wall().plus_millis(wait_ms(inbound.attempts))),

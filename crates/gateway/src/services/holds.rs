@@ -1,5 +1,7 @@
 //! Opening, listing and lifting holds.
 
+use holdfast_credentials::signals::is_withdrawal;
+use holdfast_model::credential::CredentialVersion;
 use holdfast_model::destination::Destination;
 use holdfast_model::fault::{Fault, FaultClass};
 use holdfast_model::hold::{Confirmation, Hold, Lifted, LiftedBy};
@@ -147,32 +149,57 @@ pub async fn show(gateway: &Gateway, id: HoldId) -> Result<HoldView, ServiceErro
         .ok_or_else(|| ServiceError::NotFound { what: "hold", name: id.to_string() })
 }
 
-/// Lifts every hold that a working version of this credential ends: those on the credential
+/// Lifts every hold that this working version of a credential ends: those on the credential
 /// itself, and those on its app, because the platform answered what that app signed.
-pub(crate) async fn lift_for_credential(
+pub(crate) async fn lift_for_version(
     gateway: &Gateway,
-    credential: &CredentialId,
+    version: &CredentialVersion,
     only_on: Option<&[AssetId]>,
     by: LiftedBy,
     reason: &str,
 ) -> Result<u32, ServiceError> {
-    let app = gateway.snapshot().app_of(credential).map(|app| app.id.clone());
-    let is_ended = |hold: &Hold| {
-        ended_by(hold, credential, only_on) || app_ended_by(hold, app.as_ref(), only_on)
-    };
+    let app = gateway.snapshot().app_of(&version.credential).map(|app| app.id.clone());
+    let is_ended =
+        |hold: &Hold| ended_by(hold, version, only_on) || app_ended_by(hold, app.as_ref(), only_on);
     lift_where(gateway, is_ended, by, reason).await
 }
 
 /// `only_on` is where it was proved; `None` if that cannot be asked.
-fn ended_by(hold: &Hold, credential: &CredentialId, only_on: Option<&[AssetId]>) -> bool {
-    let names_it = hold.scope.get(SelectorKind::Credential) == Some(credential.as_str());
+fn ended_by(hold: &Hold, version: &CredentialVersion, only_on: Option<&[AssetId]>) -> bool {
+    let names_it = hold.scope.get(SelectorKind::Credential) == Some(version.credential.as_str());
+    // That it still answers is no news where the platform never refused what somebody withdrew.
+    let is_withdrawn = is_withdrawn_by_push(hold)
+        && hold.confirmation != Confirmation::Confirmed
+        && version.added_at <= hold.opened_at;
     // What it may do on one asset says nothing of another.
     let is_proved_there = match (hold.scope.get(SelectorKind::Asset), only_on) {
         (Some(asset), Some(proved)) => proved.iter().any(|one| one.as_str() == asset),
         _ => true,
     };
     // A policy block is about the account; another token does not end it.
-    names_it && is_proved_there && hold.fault.class != FaultClass::Policy
+    names_it && is_proved_there && !is_withdrawn && hold.fault.class != FaultClass::Policy
+}
+
+/// Lifts the holds on a credential whose access was withdrawn, once a push said that it was given
+/// again and the token was seen to work. `at` is when that was, by the platform's clock.
+pub(crate) async fn lift_given_back(
+    gateway: &Gateway,
+    credential: &CredentialId,
+    at: Option<UnixSeconds>,
+) -> Result<u32, ServiceError> {
+    let is_meant = |hold: &Hold| {
+        let names_it = hold.scope.get(SelectorKind::Credential) == Some(credential.as_str());
+        // What was given before it was withdrawn is not given again.
+        let is_later = at.is_none_or(|at| at >= hold.opened_at.to_seconds());
+        names_it && is_later && is_withdrawn_by_push(hold)
+    };
+    let reason = "the platform says that access was given again, and the token works";
+    lift_where(gateway, is_meant, LiftedBy::Probe, reason).await
+}
+
+/// A push said that the token is not to be used any more. Refusals of requests have a code.
+fn is_withdrawn_by_push(hold: &Hold) -> bool {
+    is_withdrawal(&hold.fault.name) && hold.fault.code.is_none()
 }
 
 /// A hold on a whole app is about its state, its secret or its proof. Any asset that answered to one

@@ -294,6 +294,45 @@ async fn a_test_goes_through_every_channel_and_an_operators_pause_through_none()
     assert_eq!(story.alerts().await.len(), 1, "who pauses knows");
 }
 
+/// A listener that answers nobody. True as soon as somebody had enough of waiting.
+async fn silent_office() -> (Arc<Mutex<bool>>, String) {
+    struct Left(Arc<Mutex<bool>>);
+    impl Drop for Left {
+        fn drop(&mut self) {
+            *self.0.lock().unwrap() = true;
+        }
+    }
+    let is_left = Arc::<Mutex<bool>>::default();
+    let seen = is_left.clone();
+    let wait = async move || {
+        let _left = Left(seen);
+        std::future::pending::<StatusCode>().await
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/alerts", listener.local_addr().unwrap());
+    let router = Router::new().fallback(wait);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (is_left, url)
+}
+
+#[tokio::test]
+async fn a_channel_that_hangs_keeps_neither_the_others_nor_the_next_alerts_waiting() {
+    let (is_left, url) = silent_office().await;
+    let (slack, slack_url) = PostOffice::open().await;
+    let (story, token) = Story::begin(|dir| {
+        let slack = dir.join("slack");
+        std::fs::write(&slack, slack_url).unwrap();
+        format!("{}slack_url_file = {slack:?}\n", webhook(dir, &url))
+    })
+    .await;
+    assert!(story.sandbox.handle().set_token_state(&token, TokenState::Expired));
+    story.send(0..3).await;
+    until("slack has it", || slack.types().len() == 1).await;
+    story.pass(HOUR_MS);
+    until("slack has the next", || slack.types().len() == 2).await;
+    assert!(!*is_left.lock().unwrap(), "the first is still waited for at the other channel");
+}
+
 #[tokio::test]
 async fn what_could_be_forged_or_not_be_sent_is_refused_before_anything_is_opened() {
     let dir = tempfile::tempdir().unwrap();
@@ -464,4 +503,30 @@ async fn what_one_look_finds_of_the_same_fault_is_one_message() {
     until("a test", || office.types().len() == 2).await;
     assert_eq!(office.last()["data"]["key"], test["key"]);
     drop(story.dir);
+}
+
+#[tokio::test]
+async fn a_hold_is_told_of_however_many_came_after_it() {
+    /// More than the lifted ones that are looked at.
+    const LATER: usize = 120;
+    let (office, url) = PostOffice::open().await;
+    let (story, token) = Story::begin(|dir| webhook(dir, &url)).await;
+    assert!(story.sandbox.handle().set_token_state(&token, TokenState::Expired));
+    story.send(0..3).await;
+    until("opened", || office.types() == ["hold.opened"]).await;
+    let other = json!({"id": "other", "platform": "meta", "asset": "1234567891",
+        "credential": "it"});
+    story.call("/v1/destinations", &other).await;
+    for _ in 0..LATER {
+        let path = "/v1/destinations/other/pause";
+        let hold = story.call(path, &json!({"reason": "a test"})).await;
+        let lift = format!("/v1/holds/{}/lift", hold["id"].as_str().unwrap());
+        story.call(&lift, &json!({"reason": "a test"})).await;
+    }
+    story.pass(HOUR_MS);
+    until("an hour", || office.types().len() == 2).await;
+    assert_eq!(office.types()[1], "hold.still_open_1h");
+    story.add_token().await;
+    until("resolved", || office.types().len() == 3).await;
+    assert_eq!(office.types()[2], "hold.resolved");
 }

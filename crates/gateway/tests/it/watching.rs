@@ -15,6 +15,8 @@ use crate::harness::{ASSET, Harness};
 const HOUR_MS: u64 = 3_600_000;
 const OTHER_ASSET: &str = "1234567891";
 const PIXEL: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+const OTHER_PIXEL: &str = "1a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+const OTHER_ORGANIZATION: &str = "4a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 const ORGANIZATION: &str = "3a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 
 struct Watch {
@@ -334,4 +336,76 @@ async fn a_permission_that_is_named_no_more_is_told_of_and_never_held() {
     scopes(&had);
     watch.pass(25 * HOUR_MS).await;
     until(Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_refused_candidate_neither_hides_the_one_in_use_nor_outlives_its_successor() {
+    let watch = Watch::begin().await;
+    let issue = || watch.sandbox.handle().issue_token(APP_ID, TokenKind::SystemUser, &[ASSET]);
+    let (first, refused, next, late) = (issue(), issue(), issue(), issue());
+    let states = async || {
+        let it = watch.call("GET", "/v1/credentials/it", &Value::Null).await;
+        let states = it["versions"].as_array().unwrap().iter().map(|one| one["state"].clone());
+        Value::from_iter(states)
+    };
+    watch.add("meta", &first, &[ASSET]).await;
+    assert!(watch.sandbox.handle().set_token_state(&refused, TokenState::Revoked));
+    let added = watch.add("meta", &refused, &[]).await;
+    assert_eq!(added["activated"], false, "{added:#}");
+    // The one in use dies beside it, and that is found.
+    assert!(watch.sandbox.handle().set_token_state(&first, TokenState::Expired));
+    watch.settled().await;
+    watch.pass(HOUR_MS).await;
+    watch.held_for(&["meta.token_expired"]).await;
+    let added = watch.add("meta", &next, &[]).await;
+    assert_eq!((&added["activated"], added["holds_lifted"].as_u64()), (&json!(true), Some(1)));
+    assert_eq!(states().await, json!(["superseded", "retired", "active"]));
+    let trail = watch.call("GET", "/v1/audit?limit=100", &Value::Null).await;
+    let is_retired = |entry: &Value| {
+        entry["action"] == "credential.retire" && entry["subject"] == "credential:it/2"
+    };
+    assert!(trail.as_array().unwrap().iter().any(is_retired), "{trail:#}");
+    // By name it is the one in use that is verified.
+    let verified = watch.call("POST", "/v1/credentials/it/verify", &json!({})).await;
+    assert_eq!(verified["version"]["version"], 3, "{verified:#}");
+    // One that came after it is still waited for.
+    assert!(watch.sandbox.handle().set_token_state(&late, TokenState::Unconfirmed));
+    assert_eq!(watch.add("meta", &late, &[]).await["activated"], false);
+    let verified = watch.call("POST", "/v1/credentials/it/verify", &json!({})).await;
+    assert_eq!(verified["version"]["version"], 4, "{verified:#}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_on_one_asset_comes_into_use_for_the_others() {
+    let watch = Watch::begin().await;
+    let control = watch.sandbox.handle();
+    control.add_organization(OTHER_ORGANIZATION);
+    control.add_pixel(OTHER_PIXEL, OTHER_ORGANIZATION);
+    let issue = || {
+        let organization = Some(ORGANIZATION.to_owned());
+        let entry = NewSnapToken { organization, age_s: 86_400 * 30, ..NewSnapToken::default() };
+        control.issue_snap(entry).unwrap().text
+    };
+    watch.add("snap", &issue(), &[PIXEL, OTHER_PIXEL]).await;
+    let added = watch.add("snap", &issue(), &[]).await;
+    assert_eq!(added["activated"], true, "{added:#}");
+    assert!(added["because"].as_str().unwrap().contains("Elsewhere it was refused"), "{added:#}");
+    let version =
+        watch.call("GET", "/v1/credentials/it", &Value::Null).await["versions"][1].clone();
+    assert_eq!(version["verification"], "proved", "{version:#}");
+    // What it is refused on is held, and that alone.
+    watch.settled().await;
+    watch.pass(25 * HOUR_MS).await;
+    let told = ["snap.token_refused", "snap.forbidden"];
+    let holds = async || watch.call("GET", "/v1/holds", &Value::Null).await;
+    let held = async {
+        while holds().await.as_array().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), held).await.is_ok());
+    let holds = holds().await;
+    assert_eq!(holds.as_array().unwrap().len(), 1, "{holds:#}");
+    assert!(told.contains(&holds[0]["fault"]["name"].as_str().unwrap()), "{holds:#}");
+    assert_eq!(holds[0]["destinations"], json!([format!("to-{OTHER_PIXEL}")]), "{holds:#}");
 }

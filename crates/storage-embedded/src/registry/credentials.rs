@@ -144,7 +144,7 @@ pub(super) fn describe(
 ) -> Result<(), StorageError> {
     let stored = get(tx, &version.credential, version.version)?;
     let subject = match stored.state {
-        VersionState::Retired => stored.subject,
+        VersionState::Retired => stored.subject.filter(|_| version.subject.is_some()),
         _ => version.subject.clone(),
     };
     write(tx, &CredentialVersion { state: stored.state, subject, ..version.clone() })

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use holdfast_credentials::{Activation, Lint, decide_activation, lint, lost_scopes, proves};
 use holdfast_model::credential::{
-    Credential, CredentialVersion, Expiry, Verification, VersionState,
+    Credential, CredentialVersion, Expiry, Made, Verification, VersionState,
 };
 use holdfast_model::hold::LiftedBy;
-use holdfast_model::id::{AssetId, CredentialId};
+use holdfast_model::id::{AssetId, CredentialId, VersionNo};
 use holdfast_platforms::{Learned, ProbeAnswer, ProbeKind, ProbeReading};
 
 use super::{ProbeView, Probed, VersionOutcome, show};
 use crate::lanes::Nudge;
+use crate::renewal;
 use crate::services::probing::{self, ProbeResult};
 use crate::services::secrets::Keyring;
 use crate::services::{Actor, ServiceError, holds, standby};
@@ -39,7 +40,19 @@ impl Suffices {
     }
 }
 
-/// Probes a version again: the newest candidate, or the active one.
+/// The version that waits to be proved: the newest candidate that came after the one in use. What was
+/// refused before that never stands in its way, and what a renewal brought is the renewal's to prove.
+pub(crate) fn pending(versions: &[CredentialVersion]) -> Option<&CredentialVersion> {
+    let active = versions.iter().find(|version| version.state == VersionState::Active);
+    let is_pending = |version: &&CredentialVersion| {
+        version.state == VersionState::Candidate
+            && active.is_none_or(|active| version.version > active.version)
+            && !matches!(version.made, Made::Renewed { .. })
+    };
+    versions.iter().rev().find(is_pending)
+}
+
+/// Probes a version again: the one that waits to be proved, or the active one.
 pub async fn verify(
     gateway: &Arc<Gateway>,
     actor: Actor<'_>,
@@ -47,11 +60,9 @@ pub async fn verify(
     suffices: Suffices,
 ) -> Result<VersionOutcome, ServiceError> {
     let view = show(gateway, id).await?;
-    let candidate = view.versions.iter().rev().find(|v| v.state == VersionState::Candidate);
     let active = view.versions.iter().find(|v| v.state == VersionState::Active);
-    let version = candidate.or(active).cloned().ok_or_else(|| ServiceError::NotFound {
-        what: "usable version of credential",
-        name: id.to_string(),
+    let version = pending(&view.versions).or(active).cloned().ok_or_else(|| {
+        ServiceError::NotFound { what: "usable version of credential", name: id.to_string() }
     })?;
     verify_version(gateway, actor, &view.credential, version, suffices).await
 }
@@ -123,11 +134,10 @@ async fn judge(
     probed: Probed,
     suffices: Suffices,
 ) -> Result<VersionOutcome, ServiceError> {
-    let Probed { results, views: probes, is_partial } = probed;
-    let readings: Vec<(ProbeKind, ProbeReading)> =
-        results.into_iter().map(|result| (result.kind, result.reading)).collect();
+    let Probed { assets, views: probes, is_partial } = probed;
+    let decision = decide_activation(linted, &assets);
+    let readings = assets.concat();
     let described = describe(gateway, version, &readings).await?;
-    let decision = decide_activation(linted, &readings);
     let mut outcome = VersionOutcome {
         version: described,
         lint: Vec::new(),
@@ -216,9 +226,36 @@ async fn activate(
     let proved_on = proved_assets(gateway, &outcome.probes);
     let is_known_where = verification == Verification::Proved || is_partial;
     let only_on = is_known_where.then_some(proved_on.as_slice());
-    outcome.holds_lifted =
-        holds::lift_for_credential(gateway, &credential.id, only_on, by, &reason).await?;
+    // Without a destination nothing was asked, and nothing is known that could end a hold.
+    if !gateway.snapshot().destinations_using(&credential.id).is_empty() {
+        let version = &outcome.version;
+        outcome.holds_lifted =
+            holds::lift_for_version(gateway, version, only_on, by, &reason).await?;
+    }
     standby::take_over(gateway).await;
+    if is_news && let Err(error) = retire_overtaken(gateway, actor, &credential.id, number).await {
+        tracing::error!(credential = %credential.id, %error,
+            "candidates that came before the version in use could not be retired");
+    }
+    Ok(())
+}
+
+/// Shreds the candidates that somebody brought before the version that is in use now: nobody will
+/// prove them any more.
+async fn retire_overtaken(
+    gateway: &Gateway,
+    actor: Actor<'_>,
+    id: &CredentialId,
+    active: VersionNo,
+) -> Result<(), ServiceError> {
+    let is_overtaken = |version: &&CredentialVersion| {
+        version.state == VersionState::Candidate
+            && version.version < active
+            && version.made.is_added()
+    };
+    for version in gateway.registry.credential_versions(id).await?.iter().filter(is_overtaken) {
+        renewal::retire(gateway, actor, id, version.version).await?;
+    }
     Ok(())
 }
 
@@ -229,7 +266,7 @@ fn proved_assets(gateway: &Gateway, probes: &[ProbeView]) -> Vec<AssetId> {
     destinations.map(|destination| destination.asset.clone()).collect()
 }
 
-/// Probes the version on every asset that a destination uses it for.
+/// Probes the version on every asset that a destination uses it for. What was said comes by asset.
 async fn probe_everywhere(
     gateway: &Gateway,
     credential: &Credential,
@@ -269,6 +306,11 @@ pub(super) fn probe_view(destination: &str, result: &ProbeResult) -> ProbeView {
         answer,
         says,
         proves_use: proves(result.kind, result.reading.answer),
+        refusal: result
+            .reading
+            .fault
+            .clone()
+            .filter(|_| result.reading.answer == ProbeAnswer::Refuted),
     }
 }
 

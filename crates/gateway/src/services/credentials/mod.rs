@@ -8,7 +8,7 @@ mod revoke;
 mod rotate;
 
 pub use activate::{Suffices, note, verify};
-pub(crate) use activate::{activate_if_fit, verify_version};
+pub(crate) use activate::{activate_if_fit, pending, verify_version};
 pub(crate) use add::describe;
 pub use add::{AddRequest, Given, add, add_if};
 pub use extend::{Extended, extend};
@@ -50,12 +50,19 @@ pub struct ProbeView {
     pub says: Option<String>,
     #[serde(skip)]
     pub(super) proves_use: bool,
+    #[serde(skip)]
+    pub(super) refusal: Option<Fault>,
 }
 
 impl ProbeView {
     /// Whether it shows that the credential works on the destination's asset.
     pub fn proves_use(&self) -> bool {
         self.proves_use
+    }
+
+    /// What the platform refused it for, if it did.
+    pub fn refusal(&self) -> Option<&Fault> {
+        self.refusal.as_ref()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use holdfast_credentials::proves;
 use holdfast_model::destination::Destination;
+use holdfast_platforms::{ProbeKind, ProbeReading};
 
 use super::ProbeView;
 use super::activate::probe_view;
@@ -9,7 +10,8 @@ use crate::services::probing::ProbeResult;
 
 #[derive(Debug, Default)]
 pub(crate) struct Probed {
-    pub(super) results: Vec<ProbeResult>,
+    /// Of each asset apart: what is said of one is not said of another.
+    pub(super) assets: Vec<Vec<(ProbeKind, ProbeReading)>>,
     pub(super) views: Vec<ProbeView>,
     /// Some of what it is for was left out: of that nothing is known.
     pub(super) is_partial: bool,
@@ -19,7 +21,7 @@ impl Probed {
     pub(crate) fn add(&mut self, destination: &Destination, results: Vec<ProbeResult>) {
         let name = destination.id.as_str();
         self.views.extend(results.iter().map(|result| probe_view(name, result)));
-        self.results.extend(results);
+        self.assets.push(results.into_iter().map(|one| (one.kind, one.reading)).collect());
     }
 
     /// What was found on one destination is not to count.
@@ -28,6 +30,6 @@ impl Probed {
     }
 
     pub(crate) fn has_proof(&self) -> bool {
-        self.results.iter().any(|result| proves(result.kind, result.reading.answer))
+        self.assets.iter().flatten().any(|(kind, reading)| proves(*kind, reading.answer))
     }
 }

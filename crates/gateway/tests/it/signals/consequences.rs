@@ -87,6 +87,81 @@ async fn a_token_that_still_answers_is_asked_again_and_then_held_as_a_conflict()
 }
 
 #[tokio::test]
+async fn what_somebody_withdrew_stays_held_until_it_is_given_back_or_replaced() {
+    let (post, _, _) = two_clients().await;
+    let conflict = [("meta.integration_uninstalled", "one", "conflict")];
+    let withdrawn = async || {
+        assert_eq!(uninstall(&post, "77").await, 200);
+        let again = async || {
+            post.pass(21 * SECOND_MS);
+            !post.holds().await.is_empty()
+        };
+        assert!(until(again).await, "{:#?}", post.audit().await);
+        post.held(&conflict).await;
+    };
+    let verified = async || {
+        post.call("POST", "/v1/credentials/one/verify", &json!({})).await["probes"].to_string()
+    };
+    withdrawn().await;
+    // The token still works, which is no news.
+    assert!(verified().await.contains("proved"));
+    post.held(&conflict).await;
+    let app = APP_ID.to_string();
+    let changed = json!({"business_manager_id": "77"});
+    post.push("application", &app, "business_integration_update", changed.clone()).await;
+    post.recorded("signal.apply business:77: a business changed", "one was verified").await;
+    post.held(&conflict).await;
+    // Its business installs the app again.
+    post.push("application", &app, "business_integration_install", changed).await;
+    post.held(&[]).await;
+    // Or a token comes that is younger than that.
+    withdrawn().await;
+    post.pass(SECOND_MS);
+    let new = post.sandbox.handle().issue_token(APP_ID, TokenKind::BusinessIntegration, &[ASSET]);
+    post.add("one", PlatformId::Meta, &new, integration("77")).await;
+    post.held(&[]).await;
+}
+
+#[tokio::test]
+async fn a_token_without_anything_to_try_it_on_ends_no_hold() {
+    let post = Post::open().await;
+    let kind = TokenKind::BusinessIntegration;
+    let token = post.sandbox.handle().issue_token(APP_ID, kind, &[ASSET]);
+    post.add("one", PlatformId::Meta, &token, integration("77")).await;
+    assert_eq!(uninstall(&post, "77").await, 200);
+    let held = [("meta.integration_uninstalled", "one", "unprobeable")];
+    post.held(&held).await;
+    post.pass(SECOND_MS);
+    let new = post.sandbox.handle().issue_token(APP_ID, kind, &[ASSET]);
+    post.add("one", PlatformId::Meta, &new, integration("77")).await;
+    let shown = post.call("GET", "/v1/credentials/one", &Value::Null).await;
+    assert_eq!(shown["versions"][1]["state"], "active", "{shown:#}");
+    post.held(&held).await;
+}
+
+#[tokio::test]
+async fn a_platform_that_keeps_one_look_waiting_keeps_no_later_push_waiting() {
+    let (post, _, two) = two_clients().await;
+    let app = APP_ID.to_string();
+    assert!(post.sandbox.handle().set_token_state(&two, TokenState::NotAllowed));
+    let rule = NewRule {
+        asset: Some(ASSET.to_owned()),
+        times: None,
+        percent: 100,
+        what: Misbehaviour::Slow { ms: 3_000_000 },
+    };
+    post.sandbox.handle().misbehave(Step { on: Endpoint::Any, ..rule.into() });
+    let value = json!({"business_manager_id": "77"});
+    post.push("application", &app, "business_integration_update", value).await;
+    assert_eq!(uninstall(&post, "78").await, 200);
+    // Each request alone may be kept waiting longer than the whole look.
+    let patience = std::time::Duration::from_secs(25);
+    let held = [("meta.integration_uninstalled", "two", "confirmed")];
+    let waited = tokio::time::timeout(patience, post.held(&held)).await;
+    assert!(waited.is_ok(), "{:#?}", post.audit().await);
+}
+
+#[tokio::test]
 async fn the_answer_waits_for_nobody_and_a_stop_before_the_consequence_loses_nothing() {
     let (post, one, _) = two_clients().await;
     assert!(post.sandbox.handle().set_token_state(&one, TokenState::NotAllowed));
