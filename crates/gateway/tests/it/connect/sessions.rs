@@ -71,8 +71,9 @@ async fn a_session_from_a_link_ends_with_the_key_that_asked_for_the_link() {
     let text =
         |link: &Value| link["url"].as_str().unwrap().split("link=").nth(1).unwrap().to_owned();
     let (used, unused) = (ask().await.expect(201).body, ask().await.expect(201).body);
-    let browser = Browser::new(&harness);
-    browser.post_as_is("/sign-in", &[("link", &text(&used))]).await.expect(303);
+    let mut browser = Browser::new(&harness);
+    let signed_in = browser.post_as_is("/sign-in", &[("link", &text(&used))]).await.expect(303);
+    browser.keep(&signed_in);
     browser.get("/connect").await.expect(200);
     harness.revoke("deputy").await;
     assert!(location(&browser.get("/connect").await.expect(303)).starts_with("/sign-in?"));

@@ -367,12 +367,15 @@ async fn another_app_of_ours_neither_stops_an_account_nor_lets_it_go_on() {
 #[tokio::test]
 async fn a_push_without_consequence_leaves_no_record_however_often_it_comes() {
     let post = Post::open().await;
-    let body = json!({"object": "application", "entry": [{"id": "1", "changes": [
-        {"field": "business_integration_install", "value": {"business_manager_id": "77"}}]}]})
-    .to_string();
+    // What is forbidden here is nothing that Holdfast does.
+    let value = json!({"event": "ACCOUNT_RESTRICTION",
+        "restriction_info": [{"restriction_type": "RESTRICTED_ADD_PHONE_NUMBER_ACTION"}]});
+    let change = json!({"field": "account_update", "value": value});
+    let entry = json!([{"id": "102", "changes": [change]}]);
+    let body = json!({"object": "whatsapp_business_account", "entry": entry}).to_string();
     let signed = signature(&post.secret, body.as_bytes());
     for _ in 0..3 {
-        let sent = post.raw("/webhooks/meta", Some(&signed), body.clone().into_bytes()).await;
+        let sent = post.raw("/webhooks/whatsapp", Some(&signed), body.clone().into_bytes()).await;
         sent.expect(200);
     }
     assert_eq!(post.audit().await, Vec::<String>::new());
