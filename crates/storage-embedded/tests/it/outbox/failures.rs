@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_model::id::{ItemId, LaneId, Seq};
 use holdfast_storage::{
@@ -139,16 +140,22 @@ impl Machine {
         self.outbox().settle(lane, rejected).await.unwrap();
     }
 
-    /// Appends as soon as there is room again, which compaction makes in the background.
+    /// Appends as soon as there is room again, which compaction makes in the background, however busy
+    /// the machine is with other tests.
     async fn append_when_there_is_room(&mut self, lane: LaneId, bytes: usize) -> ItemId {
-        for _ in 0..200_000 {
-            match self.append(lane, bytes).await {
-                Ok(id) => return id,
-                Err(AppendError::DiskFull) => tokio::task::yield_now().await,
-                Err(error) => panic!("{error}"),
+        let appending = async {
+            loop {
+                match self.append(lane, bytes).await {
+                    Ok(id) => return id,
+                    Err(AppendError::DiskFull) => {
+                        tokio::time::sleep(Duration::from_millis(1)).await
+                    }
+                    Err(error) => panic!("{error}"),
+                }
             }
-        }
-        panic!("there is never room again");
+        };
+        let appended = tokio::time::timeout(Duration::from_secs(60), appending).await;
+        appended.expect("there is room again")
     }
 }
 
